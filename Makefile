@@ -1,0 +1,31 @@
+# make run      the whole product on this machine, in the foreground (PORT=8080 STATE=.local RESET=1)
+# make up       the same in the background; addresses in .local/stack.json
+# make down     ends it
+# make token    prints a bearer token (ACCOUNT=acme ROLE=manager EMAIL=ana@acme.test SCOPE=…)
+
+# Any Python from 3.11 on; PYTHON=… names another one.
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
+VENV = .venv/bin/python
+
+.PHONY: run up down token
+
+run: environment-local
+	@$(VENV) -m infra.local.stack run
+
+up: environment-local
+	@$(VENV) -m infra.local.stack up
+
+down: environment-local
+	@$(VENV) -m infra.local.stack down
+
+token: environment-local
+	@$(VENV) -m infra.local.stack token
+
+# environment-local: what the stack needs; environment-dev: what tests and checks need more.
+.PHONY: environment-local environment-dev
+environment-local environment-dev: environment-%:
+	@command -v "$(PYTHON)" >/dev/null || { \
+		echo "Python 3.11 or newer is needed$(if $(PYTHON),, and $(PYTHON) is not there)." \
+			"Install it, or say where it is: make $(firstword $(MAKECMDGOALS)) PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) infra/local/environment.py $(if $(filter dev,$*),local dev,local)

@@ -1,0 +1,142 @@
+"""AWS on this machine: MiniStack on one port of loopback, the deployed HTTP API on another.
+
+    python -m infra.local.aws --port 4566 --api-port 8080 --state FOLDER --runtime PYTHON
+
+Requests are signed and every role is enforced, as in AWS; ACCESS_KEY is the account's root.
+A page in a browser cannot reach AWS here: a request that carries an Origin is refused.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+ACCESS_KEY = "test"
+SECRET_KEY = "test"
+API_ID = "billing"
+SAVE_EVERY_SECONDS = 5
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_API_ROOT = f"/_aws/execute-api/{API_ID}/$default"
+
+
+class Front:
+    """Sends one port to the API and the other to AWS, and notices requests."""
+
+    def __init__(self, app: App, api_port: int) -> None:
+        self.app = app
+        self.api_port = api_port
+        self.requests = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            self.requests += 1
+            if scope["server"][1] == self.api_port:
+                scope = _at_api_root(scope)
+            elif any(name == b"origin" for name, _ in scope["headers"]):
+                return await _refuse(send)
+            else:
+                scope = _as_over_tls(scope)
+        return await self.app(scope, receive, send)
+
+
+def _at_api_root(scope: Scope) -> Scope:
+    return {
+        **scope,
+        "path": _API_ROOT + scope["path"],
+        "raw_path": _API_ROOT.encode() + scope["raw_path"],
+    }
+
+
+def _as_over_tls(scope: Scope) -> Scope:
+    """Loopback stands for TLS, so that policies may demand aws:SecureTransport as in AWS."""
+    return {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
+
+
+async def _refuse(send: Send) -> None:
+    await send({"type": "http.response.start", "status": 403, "headers": []})
+    await send({"type": "http.response.body", "body": b"AWS is not for pages in a browser\n"})
+
+
+async def serve(port: int, api_port: int) -> None:
+    from hypercorn.asyncio import serve as serve_app
+    from hypercorn.config import Config
+    from ministack.app import app
+    from ministack.core import lambda_runtime
+
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    config = Config()
+    config.bind = [f"127.0.0.1:{port}", f"127.0.0.1:{api_port}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 1
+    front = Front(app, api_port)
+    saving = asyncio.create_task(_save_what_changes(front))
+    try:
+        await serve_app(front, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
+    finally:
+        saving.cancel()
+        lambda_runtime.reset()
+
+
+async def _save_what_changes(front: Front) -> None:
+    """MiniStack saves when it ends; a machine that loses power should lose seconds, not days."""
+    from ministack.app import _build_persistence_save_dict
+    from ministack.core.persistence import save_all
+
+    saved = front.requests
+    while True:
+        await asyncio.sleep(SAVE_EVERY_SECONDS)
+        if front.requests != saved:
+            saved = front.requests
+            await asyncio.to_thread(save_all, _build_persistence_save_dict())
+
+
+def configure(port: int, state: Path, runtime: Path) -> None:
+    """MiniStack reads its environment when it is imported, so this comes before."""
+    os.environ.update(
+        {
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "AUTH": "true",
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "MINISTACK_ACCOUNT_ID": ACCOUNT,
+            "MINISTACK_REGION": REGION,
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(state / "services"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(state / "s3"),
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "LOG_LEVEL": "INFO",
+        }
+    )
+    # Functions run in this interpreter, which sees the layer and nothing of this environment.
+    sys.executable = str(runtime)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--api-port", type=int, required=True)
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--runtime", type=Path, required=True)
+    given = parser.parse_args()
+    configure(given.port, given.state, given.runtime)
+    asyncio.run(serve(given.port, given.api_port))
+
+
+if __name__ == "__main__":
+    main()

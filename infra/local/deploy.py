@@ -1,0 +1,126 @@
+"""Deploys the template into MiniStack by CloudFormation, unless just that is deployed already."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError, WaiterError
+
+from infra.local import aws, template
+from infra.local.build import build
+
+STACK = "billing"
+BUCKET = "artifacts"
+_POLL = {"Delay": 0.1, "MaxAttempts": 600}
+
+
+class DeploymentFailed(Exception):
+    """CloudFormation refused; the message holds its reasons."""
+
+
+class Deployment:
+    """The template at `root`, in the MiniStack at `url`."""
+
+    def __init__(self, root: Path, url: str, builds: Path) -> None:
+        self.template = root / "template.yaml"
+        self.url = url
+        self.builds = builds
+        self.cloudformation = client("cloudformation", url)
+        self.s3 = client("s3", url)
+
+    def build(self) -> Mapping[str, Path]:
+        """Raises BuildFailed."""
+        return build(template.artifacts(self.template), self.builds)
+
+    def deploy(self, zips: Mapping[str, Path], parameters: Mapping[str, str]) -> Mapping[str, str]:
+        """Bring code and configuration up to date, and return the stack's outputs.
+
+        Raises DeploymentFailed.
+        """
+        digest = self._digest(zips, parameters)
+        stack = self._stack()
+        if stack is None or _tag(stack) != digest:
+            self._apply(stack, zips, parameters, digest)
+            stack = self._stack() or {}
+        return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+
+    def keep_secret(self, arn: str, content: Mapping[str, Any]) -> None:
+        secrets = client("secretsmanager", self.url)
+        kept = secrets.get_secret_value(SecretId=arn).get("SecretString")
+        if kept != json.dumps(content):
+            secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(content))
+
+    def _digest(self, zips: Mapping[str, Path], parameters: Mapping[str, str]) -> str:
+        """The same for the same sources, parameters and transformation."""
+        digest = hashlib.sha256(version("aws-sam-translator").encode())
+        for file in (self.template, *template.nested(self.template), Path(template.__file__)):
+            digest.update(file.read_bytes())
+        named = {logical_id: path.name for logical_id, path in zips.items()}
+        digest.update(json.dumps([named, dict(parameters)], sort_keys=True).encode())
+        return digest.hexdigest()
+
+    def _stack(self) -> dict[str, Any] | None:
+        try:
+            found = self.cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+        except ClientError:
+            return None
+        return found[0] if found and "DELETE" not in found[0]["StackStatus"] else None
+
+    def _apply(
+        self,
+        stack: Mapping[str, Any] | None,
+        zips: Mapping[str, Path],
+        parameters: Mapping[str, str],
+        digest: str,
+    ) -> None:
+        change, done = (
+            (self.cloudformation.update_stack, "stack_update_complete")
+            if stack
+            else (self.cloudformation.create_stack, "stack_create_complete")
+        )
+        self.s3.create_bucket(Bucket=BUCKET)
+        packager = template.Packager(zips, BUCKET, self.url, self._upload)
+        body = packager.package(self.template, parameters)
+        try:
+            change(
+                StackName=STACK,
+                TemplateBody=json.dumps(body),
+                Parameters=[
+                    {"ParameterKey": name, "ParameterValue": value}
+                    for name, value in parameters.items()
+                ],
+                Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+                Tags=[{"Key": "digest", "Value": digest}],
+            )
+            self.cloudformation.get_waiter(done).wait(StackName=STACK, WaiterConfig=_POLL)
+        except (ClientError, WaiterError) as error:
+            raise DeploymentFailed(f"{error}\n{self._reasons()}") from error
+
+    def _upload(self, key: str, body: bytes) -> None:
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+    def _reasons(self) -> str:
+        events = self.cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+        return "\n".join(
+            f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
+            for event in events
+            if "FAILED" in event["ResourceStatus"] and event.get("ResourceStatusReason")
+        )
+
+
+def client(service: str, url: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=url,
+        region_name=aws.REGION,
+        aws_access_key_id=aws.ACCESS_KEY,
+        aws_secret_access_key=aws.SECRET_KEY,
+    )
+
+
+def _tag(stack: Mapping[str, Any]) -> str | None:
+    return next((tag["Value"] for tag in stack["Tags"] if tag["Key"] == "digest"), None)
