@@ -1,0 +1,40 @@
+"""Opening Stripe's hosted Checkout."""
+
+from billing import runtime, settings
+from billing.adapters.dynamodb.marks import Command
+from billing.bodies import SubscriptionChoice
+from billing.domain.catalog import load_catalog
+from billing.http import Api, Request, Who
+from billing.usecases.accounts import as_manager
+from billing.usecases.checkout import Choice, open_subscription_checkout
+from billing.views import LinkView
+
+api = Api()
+
+_AUTOMATIC_TAX = settings.automatic_tax()
+_PAGE_URL = settings.page_url()
+_CATALOG = load_catalog()
+
+
+@api.route(
+    "POST /subscription/checkout",
+    Who.MANAGER,
+    takes=SubscriptionChoice,
+    gives=LinkView,
+    status=201,
+    idempotent=True,
+)
+def open_checkout(request: Request, wanted: SubscriptionChoice) -> LinkView:
+    """The hosted page on which the manager pays for a plan; one may be open per account"""
+    caller = request.caller()
+    return open_subscription_checkout(
+        caller.account,
+        as_manager(caller.subject, caller.email, caller.name),
+        Command(request.command_id(), request.fingerprint()),
+        Choice(
+            price=_CATALOG.subscription_price(wanted.plan, wanted.cycle, wanted.currency),
+            return_to=_PAGE_URL or f"{request.origin}/",
+            automatic_tax=_AUTOMATIC_TAX,
+        ),
+        runtime.now(),
+    )

@@ -1,0 +1,124 @@
+"""The invoice history, and each invoice as a PDF."""
+
+import re
+from datetime import datetime
+
+from billing import runtime
+from billing.adapters import documents
+from billing.adapters.dynamodb import invoices
+from billing.adapters.stripe import gateway
+from billing.domain.catalog import Kind
+from billing.domain.errors import FieldError, InvalidInput, NotFound
+from billing.domain.invoices import Invoice, InvoiceStatus
+from billing.domain.times import from_epoch, parse_rfc3339, rfc3339
+from billing.http import Api, Request, Who
+from billing.views import InvoicesView, InvoiceView, LinkView
+
+api = Api()
+
+_ID = re.compile(r"[0-9]{10}-[A-Za-z0-9_]{1,100}")
+_KINDS = (*Kind, "other")
+_STATUSES = tuple(status for status in InvoiceStatus if status is not InvoiceStatus.DRAFT)
+
+
+@api.route(
+    "GET /invoices",
+    Who.MANAGER,
+    gives=InvoicesView,
+    query={
+        "kind": f"one of {', '.join(_KINDS)}",
+        "status": f"one of {', '.join(_STATUSES)}",
+        "from": "RFC 3339 time of the earliest",
+        "to": "RFC 3339 time that all are before",
+        "limit": "1 to 100, 20 unless told",
+        "cursor": "next_cursor of the page before",
+    },
+)
+def list_invoices(request: Request) -> InvoicesView:
+    """Everything charged to the card, newest first"""
+    where = {
+        "kind": _one_of(request, "kind", _KINDS),
+        "status": _one_of(request, "status", _STATUSES),
+    }
+    found, more = invoices.page(
+        request.caller().account,
+        limit=_limit(request),
+        before=_cursor(request),
+        since=_moment(request, "from"),
+        until=_moment(request, "to"),
+        where={name: value for name, value in where.items() if value is not None},
+    )
+    return {
+        "items": [_view(invoice) for invoice in found],
+        "next_cursor": found[-1].id if more else None,
+    }
+
+
+@api.route("GET /invoices/{id}/pdf", Who.MANAGER, gives=LinkView)
+def download_invoice(request: Request) -> LinkView:
+    """A link to the invoice's PDF that ends after some minutes"""
+    account, invoice_id = request.caller().account, request.path("id")
+    invoice, _ = invoices.load(account, invoice_id) if _ID.fullmatch(invoice_id) else (None, 0)
+    if invoice is None:
+        raise NotFound("invoice_not_found", "This account has no such invoice.")
+    # A paid invoice's PDF says so: each status has a document of its own.
+    key = f"invoices/{account}/{invoice.stripe_id}-{invoice.status}.pdf"
+    if not documents.exists(key):
+        documents.put_pdf(key, gateway.invoice_pdf(invoice.stripe_id))
+    ends = from_epoch(int(runtime.wall_time())) + documents.LINK_LIFE
+    return {"url": documents.link(key, f"{invoice.number}.pdf"), "expires_at": rfc3339(ends)}
+
+
+def _view(invoice: Invoice) -> InvoiceView:
+    return {
+        "id": invoice.id,
+        "number": invoice.number,
+        "at": rfc3339(invoice.at),
+        "kind": invoice.kind,
+        "status": invoice.status,
+        "total": invoice.total.view(),
+        "amount_due": invoice.amount_due.view(),
+        "lines": [
+            {"description": line.description, "quantity": line.quantity, "total": line.total.view()}
+            for line in invoice.lines
+        ],
+    }
+
+
+def _limit(request: Request) -> int:
+    text = request.query("limit")
+    if text is None:
+        return 20
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:4]) <= 100:
+        raise _invalid("limit", "must be a whole number from 1 to 100")
+    return int(text)
+
+
+def _cursor(request: Request) -> str | None:
+    cursor = request.query("cursor")
+    if cursor is not None and not _ID.fullmatch(cursor):
+        raise _invalid("cursor", "must be a next_cursor of this list")
+    return cursor
+
+
+def _one_of(request: Request, name: str, choices: tuple[str, ...]) -> str | None:
+    value = request.query(name)
+    if value is not None and value not in choices:
+        raise _invalid(name, f"must be one of: {', '.join(choices)}")
+    return value
+
+
+def _moment(request: Request, name: str) -> datetime | None:
+    text = request.query(name)
+    if text is None:
+        return None
+    try:
+        return parse_rfc3339(text)
+    except (ValueError, OverflowError) as error:
+        raise _invalid(name, "must be a time such as 2027-01-31T00:00:00Z") from error
+
+
+def _invalid(field: str, message: str) -> InvalidInput:
+    return InvalidInput(
+        "invalid_input", "The query is not as expected.", (FieldError(field, message),)
+    )

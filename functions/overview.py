@@ -1,0 +1,190 @@
+"""What the account has: the Billing tab in one call, what is for sale, what other services ask."""
+
+from datetime import datetime
+
+from billing import runtime, settings
+from billing.adapters.dynamodb import accounts, keys, reading
+from billing.adapters.dynamodb.accounts import AccountRows
+from billing.domain.access import Access, access_at
+from billing.domain.account import Checkout, CheckoutStatus, MemberStatus
+from billing.domain.catalog import Kind, Product, load_catalog
+from billing.domain.errors import NotAllowed
+from billing.domain.subscription import Subscription
+from billing.domain.times import rfc3339
+from billing.http import Api, Caller, Request, Who
+from billing.usecases.accounts import as_manager, ensure_manager
+from billing.views import (
+    AccessView,
+    BillingView,
+    CatalogView,
+    EntitlementsView,
+    HealthView,
+    MemberView,
+    OpenCheckout,
+    PriceView,
+    ProductView,
+    SlotsView,
+    SubscriptionView,
+)
+
+api = Api()
+
+_GRACE = settings.grace()
+_SUPPORT_EMAIL = settings.support_email()
+_SUPPORT_URL = settings.support_url()
+_CATALOG = load_catalog()
+
+
+@api.route("GET /billing", Who.MANAGER, gives=BillingView)
+def get_billing(request: Request) -> BillingView:
+    """The whole Billing tab; a manager's first call makes the account"""
+    caller, now = request.caller(), runtime.now()
+    manager = as_manager(caller.subject, caller.email, caller.name)
+    rows = ensure_manager(accounts.load(caller.account, consistent=False), manager, now)
+    access = access_at(now, rows.base, _GRACE)
+    return {
+        "account": {"id": rows.id},
+        "subscription": _subscription(rows.base, _open_checkout(rows.checkout, now)),
+        "access": _access(access),
+        "slots": _slots(),
+        "members": _members(rows),
+        "credits": {"total": 0, "spent": 0, "held": 0, "remaining": 0, "mine": 0},
+        "add_ons": {"data_unlimited": {"status": "none"}},
+        "support": {"email": _SUPPORT_EMAIL, "url": _SUPPORT_URL},
+    }
+
+
+@api.route("GET /catalog", Who.SIGNED_IN, gives=CatalogView)
+def get_catalog(request: Request) -> CatalogView:
+    """Everything for sale, with its prices"""
+    _refuse_the_removed(request.caller())
+    return {
+        "currencies": list(_CATALOG.currencies),
+        "plans": [_product(plan) for plan in _CATALOG.of(Kind.SUBSCRIPTION)],
+        "slot": _product(_CATALOG.of(Kind.SLOTS)[0]),
+        "packages": [
+            {**_product(package), "credits": package.credits}
+            for package in _CATALOG.of(Kind.PACKAGE)
+        ],
+        "add_ons": [_product(add_on) for add_on in _CATALOG.of(Kind.ADD_ON)],
+    }
+
+
+@api.route("GET /entitlements", Who.SIGNED_IN, gives=EntitlementsView)
+def get_entitlements(request: Request) -> EntitlementsView:
+    """What the caller may use, for the other services"""
+    caller = request.caller()
+    rows = _refuse_the_removed(caller)
+    access = access_at(runtime.now(), rows.base, _GRACE)
+    return {
+        "access": access.state,
+        "until": rfc3339(access.until) if access.until else None,
+        "slot": access.granted,
+        "data_unlimited": False,
+        "credits_available": 0,
+    }
+
+
+@api.route("GET /health", Who.ANYONE, gives=HealthView)
+def get_health(request: Request) -> HealthView:
+    """200 when the table answers"""
+    reading.get(keys.HEALTH, consistent=False)
+    return {"status": "ok"}
+
+
+def _refuse_the_removed(caller: Caller) -> AccountRows:
+    """A member's token works only while the membership is active, however long it lives."""
+    rows = accounts.load(caller.account, consistent=False)
+    member = rows.members.get(caller.subject)
+    active = member is not None and member.status is MemberStatus.ACTIVE
+    if caller.role != "manager" and not active:
+        raise NotAllowed("membership_inactive", "You are not an active member of this account.")
+    return rows
+
+
+def _open_checkout(checkout: Checkout | None, now: datetime) -> OpenCheckout | None:
+    match checkout:
+        case Checkout(status=CheckoutStatus.OPEN) if checkout.blocks(now):
+            status = "open"
+        case Checkout(status=CheckoutStatus.COMPLETED, paid=False):
+            status = "completing"
+        case _:
+            return None
+    return {"status": status, "url": checkout.url, "expires_at": rfc3339(checkout.expires_at)}
+
+
+def _subscription(base: Subscription | None, checkout: OpenCheckout | None) -> SubscriptionView:
+    if base is None:
+        return {
+            "status": _pending(checkout) or "none",
+            "plan": None,
+            "cycle": None,
+            "price": None,
+            "renews_at": None,
+            "ends_at": None,
+            "next_charge": None,
+            "pending_cycle": None,
+            "card": None,
+            "checkout": checkout,
+        }
+    price = base.price * base.quantity
+    renews_at = rfc3339(base.period_end) if base.renews else None
+    return {
+        "status": (not base.live and _pending(checkout)) or base.status,
+        "plan": {"id": base.plan, "name": base.plan_name},
+        "cycle": base.cycle,
+        "price": price.view(),
+        "renews_at": renews_at,
+        "ends_at": rfc3339(base.ends_at) if base.ends_at else None,
+        "next_charge": {**price.view(), "at": renews_at} if renews_at else None,
+        "pending_cycle": None,
+        "card": base.card,
+        "checkout": checkout,
+    }
+
+
+def _pending(checkout: OpenCheckout | None) -> str:
+    return "pending" if checkout is not None and checkout["status"] == "completing" else ""
+
+
+def _access(access: Access) -> AccessView:
+    return {"state": access.state, "until": rfc3339(access.until) if access.until else None}
+
+
+def _slots() -> SlotsView:
+    price = _CATALOG.of(Kind.SLOTS)[0].prices[0].money
+    return {
+        "purchased": 0,
+        "occupied": 0,
+        "invited": 0,
+        "free": 0,
+        "pending_purchased": None,
+        "price": price.view(),
+        "renews_at": None,
+    }
+
+
+def _members(rows: AccountRows) -> list[MemberView]:
+    return [
+        {
+            "id": member.id,
+            "email": member.email,
+            "name": member.name,
+            "role": member.role,
+            "status": member.status,
+            "credits": 0,
+        }
+        for member in rows.members.values()
+    ]
+
+
+def _product(product: Product) -> ProductView:
+    prices: list[PriceView] = [
+        {**price.money.view(), "cycle": price.cycle} for price in product.prices
+    ]
+    return {
+        "id": product.id,
+        "name": product.name,
+        "description": product.description,
+        "prices": prices,
+    }

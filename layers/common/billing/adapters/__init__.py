@@ -1,0 +1,1 @@
+"""What talks to the world: DynamoDB, Stripe, SQS, S3, Secrets Manager."""

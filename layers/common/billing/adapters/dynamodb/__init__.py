@@ -1,0 +1,1 @@
+"""The table: one partition per account, every write in a transaction."""

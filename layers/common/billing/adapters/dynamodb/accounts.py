@@ -1,0 +1,166 @@
+"""An account's partition: the account, its people, subscriptions and Checkout."""
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+from billing.adapters.dynamodb import keys, reading
+from billing.adapters.dynamodb.items import Item
+from billing.adapters.dynamodb.keys import Key
+from billing.adapters.dynamodb.transaction import Transaction
+from billing.domain.account import Account, Checkout, CheckoutStatus, Member, MemberStatus, Role
+from billing.domain.catalog import Cycle, Kind
+from billing.domain.money import Money
+from billing.domain.subscription import Status, Subscription
+from billing.domain.times import parse_rfc3339, rfc3339
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRows:
+    """What one query of an account's partition found. `version_of` tells what to write against."""
+
+    id: str
+    account: Account | None = None
+    checkout: Checkout | None = None
+    subscriptions: dict[Kind, Subscription] = field(default_factory=dict)
+    members: dict[str, Member] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def base(self) -> Subscription | None:
+        return self.subscriptions.get(Kind.SUBSCRIPTION)
+
+    def version_of(self, key: Key) -> int:
+        """0 for a row that was not there."""
+        return self.versions.get(key["sk"], 0)
+
+
+def load(account: str, *, consistent: bool = True) -> AccountRows:
+    """One query; half a read unit per 4 KB unless `consistent`."""
+    items = reading.query_partition(keys.account_partition(account), consistent=consistent)
+    by_kind: dict[str, list[Item]] = {}
+    for item in items:
+        by_kind.setdefault(item["sk"].split("#")[0], []).append(item)
+    subscriptions = [_subscription(item) for item in by_kind.get("SUBSCRIPTION", [])]
+    members = [_member(item) for item in by_kind.get("MEMBER", [])]
+    return AccountRows(
+        id=account,
+        account=next(map(_account, by_kind.get("ACCOUNT", [])), None),
+        checkout=next(map(_checkout, by_kind.get("CHECKOUT", [])), None),
+        subscriptions={subscription.kind: subscription for subscription in subscriptions},
+        members={member.id: member for member in members},
+        versions={item["sk"]: item["version"] for item in items},
+    )
+
+
+def put_account(write: Transaction, account: Account, *, version: int) -> None:
+    row = {
+        **keys.account_key(account.id),
+        "id": account.id,
+        "email": account.email,
+        "created_at": rfc3339(account.created_at),
+        "customer": account.customer,
+        "customer_generation": account.customer_generation,
+        "customer_requested_at": _optional(account.customer_requested_at),
+    }
+    write.replace(row, version=version)
+
+
+def put_member(write: Transaction, account: str, member: Member, *, version: int) -> None:
+    write.replace({**keys.member_key(account, member.id), **asdict(member)}, version=version)
+
+
+def put_checkout(write: Transaction, account: str, checkout: Checkout, *, version: int) -> None:
+    row = {
+        **keys.checkout_key(account),
+        **asdict(checkout),
+        "reserved_at": rfc3339(checkout.reserved_at),
+        "expires_at": rfc3339(checkout.expires_at),
+    }
+    write.replace(row, version=version)
+
+
+def put_subscription(
+    write: Transaction, account: str, subscription: Subscription, *, version: int
+) -> None:
+    row = {
+        **keys.subscription_key(account, subscription.kind),
+        **asdict(subscription),
+        "price": subscription.price.view(),
+        "created": rfc3339(subscription.created),
+        "period_start": rfc3339(subscription.period_start),
+        "period_end": rfc3339(subscription.period_end),
+        "ends_at": _optional(subscription.ends_at),
+    }
+    write.replace(row, version=version)
+
+
+def link_customer(write: Transaction, account: str, customer: str, *, otherwise: Exception) -> None:
+    """From here on events of `customer` are the account's."""
+    write.insert({**keys.customer_key(customer), "account": account}, otherwise=otherwise)
+
+
+def account_of(customer: str) -> str | None:
+    """Whose customer at Stripe this is; None if none of ours."""
+    row = reading.get(keys.customer_key(customer))
+    return None if row is None else str(row["account"])
+
+
+def _optional(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else parse_rfc3339(text)
+
+
+def _account(item: Item) -> Account:
+    return Account(
+        id=item["id"],
+        email=item["email"],
+        created_at=parse_rfc3339(item["created_at"]),
+        customer=item["customer"],
+        customer_generation=item["customer_generation"],
+        customer_requested_at=_moment(item["customer_requested_at"]),
+    )
+
+
+def _member(item: Item) -> Member:
+    return Member(
+        id=item["id"],
+        email=item["email"],
+        name=item["name"],
+        role=Role(item["role"]),
+        status=MemberStatus(item["status"]),
+    )
+
+
+def _checkout(item: Item) -> Checkout:
+    return Checkout(
+        id=item["id"],
+        price=item["price"],
+        return_to=item["return_to"],
+        status=CheckoutStatus(item["status"]),
+        reserved_at=parse_rfc3339(item["reserved_at"]),
+        expires_at=parse_rfc3339(item["expires_at"]),
+        session=item["session"],
+        url=item["url"],
+        paid=item["paid"],
+    )
+
+
+def _subscription(item: Item) -> Subscription:
+    return Subscription(
+        id=item["id"],
+        kind=Kind(item["kind"]),
+        status=Status(item["status"]),
+        plan=item["plan"],
+        plan_name=item["plan_name"],
+        cycle=Cycle(item["cycle"]),
+        price=Money.read(item["price"]),
+        quantity=item["quantity"],
+        created=parse_rfc3339(item["created"]),
+        period_start=parse_rfc3339(item["period_start"]),
+        period_end=parse_rfc3339(item["period_end"]),
+        ends_at=_moment(item["ends_at"]),
+        card=item["card"],
+    )

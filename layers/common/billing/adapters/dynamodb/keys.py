@@ -1,0 +1,58 @@
+"""Every key of the table, once.
+
+An account's own partition holds what the Billing tab shows, so that one query reads it; what grows
+with time has partitions of its own.
+"""
+
+from typing import TypedDict
+
+from billing.domain.catalog import Kind
+
+
+class Key(TypedDict):
+    pk: str
+    sk: str
+
+
+def account_partition(account: str) -> str:
+    return f"ACCOUNT#{account}"
+
+
+def account_key(account: str) -> Key:
+    return {"pk": account_partition(account), "sk": "ACCOUNT"}
+
+
+def member_key(account: str, member: str) -> Key:
+    return {"pk": account_partition(account), "sk": f"MEMBER#{member}"}
+
+
+def subscription_key(account: str, kind: Kind) -> Key:
+    return {"pk": account_partition(account), "sk": f"SUBSCRIPTION#{kind}"}
+
+
+def checkout_key(account: str) -> Key:
+    return {"pk": account_partition(account), "sk": "CHECKOUT"}
+
+
+def command_key(account: str, command: str) -> Key:
+    return {"pk": f"ACCOUNT#{account}#COMMANDS", "sk": command}
+
+
+def invoice_partition(account: str) -> str:
+    return f"ACCOUNT#{account}#INVOICES"
+
+
+def invoice_key(account: str, invoice: str) -> Key:
+    return {"pk": invoice_partition(account), "sk": invoice}
+
+
+def customer_key(customer: str) -> Key:
+    return {"pk": f"CUSTOMER#{customer}", "sk": "CUSTOMER"}
+
+
+def stripe_event_key(event: str) -> Key:
+    return {"pk": f"STRIPE_EVENT#{event}", "sk": "STRIPE_EVENT"}
+
+
+RECONCILIATION: Key = {"pk": "RECONCILIATION", "sk": "STRIPE_EVENTS"}
+HEALTH: Key = {"pk": "HEALTH", "sk": "HEALTH"}

@@ -1,0 +1,105 @@
+"""Marks against doing something twice; each commits with its effect."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from billing.adapters.dynamodb import keys, reading
+from billing.adapters.dynamodb.transaction import Transaction
+from billing.domain.errors import Conflict
+from billing.domain.times import parse_rfc3339, rfc3339
+
+_KEPT = timedelta(days=40)
+"""Stripe lists events for 30 days, and repeats them no longer."""
+
+
+class AlreadyDone(Exception):
+    """The effect that this mark stands for has been committed before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a client asked for under one Idempotency-Key.
+
+    `id` is derived from the account, the route and the key; `fingerprint` from the body.
+    """
+
+    id: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A command on record: the Checkout it is about, and its first answer if it got that far."""
+
+    checkout: str
+    answer: dict[str, Any] | None
+
+
+def find_command(account: str, command: Command) -> Accepted | None:
+    """Raises Conflict `idempotency_key_reused` if the key came with another body before."""
+    row = reading.get(keys.command_key(account, command.id))
+    if row is None:
+        return None
+    if row["fingerprint"] != command.fingerprint:
+        raise Conflict(
+            "idempotency_key_reused",
+            "This Idempotency-Key was used with another request before. Use a new key.",
+        )
+    answer = row.get("answer")
+    return Accepted(row["checkout"], None if answer is None else json.loads(answer))
+
+
+def accept_command(
+    write: Transaction, account: str, command: Command, *, checkout: str, now: datetime
+) -> None:
+    """Fails as AlreadyDone."""
+    row = {
+        **keys.command_key(account, command.id),
+        "fingerprint": command.fingerprint,
+        "checkout": checkout,
+        "at": rfc3339(now),
+        "ttl": _until(now),
+    }
+    write.insert(row, otherwise=AlreadyDone(command.id))
+
+
+def answer_command(
+    write: Transaction, account: str, command: Command, answer: dict[str, Any]
+) -> None:
+    write.set(
+        keys.command_key(account, command.id),
+        {"answer": json.dumps(answer)},
+        otherwise=LookupError(command.id),
+    )
+
+
+def stripe_event_done(event: str) -> bool:
+    return reading.get(keys.stripe_event_key(event)) is not None
+
+
+def not_done(events: list[str]) -> list[str]:
+    """Those of `events` without a mark, in the same order."""
+    found = reading.present([keys.stripe_event_key(event) for event in events])
+    return [event for event in events if keys.stripe_event_key(event)["pk"] not in found]
+
+
+def mark_stripe_event(write: Transaction, event: str, now: datetime) -> None:
+    """Fails as AlreadyDone."""
+    row = {**keys.stripe_event_key(event), "at": rfc3339(now), "ttl": _until(now)}
+    write.insert(row, otherwise=AlreadyDone(event))
+
+
+def reconciled_until() -> tuple[datetime | None, int]:
+    """Up to when Stripe's events have been gone through, and the row's version."""
+    row = reading.get(keys.RECONCILIATION)
+    return (None, 0) if row is None else (parse_rfc3339(row["until"]), row["version"])
+
+
+def put_reconciled_until(write: Transaction, until: datetime, *, version: int) -> None:
+    write.replace({**keys.RECONCILIATION, "until": rfc3339(until)}, version=version)
+
+
+def _until(now: datetime) -> int:
+    return int((now + _KEPT).timestamp())

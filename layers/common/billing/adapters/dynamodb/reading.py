@@ -1,0 +1,100 @@
+"""Reads from the table; a table that does not answer is Unavailable."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from billing.adapters.dynamodb.items import Item, decode_item, encode, encode_item
+from billing.adapters.dynamodb.keys import Key
+from billing.adapters.dynamodb.transaction import PASSING_ERRORS, TABLE, client, unavailable
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in PASSING_ERRORS:
+            raise
+        raise unavailable() from error
+    except BotoCoreError as error:
+        raise unavailable() from error
+
+
+def get(key: Key, *, consistent: bool = True) -> Item | None:
+    with _answering():
+        answer = client.get_item(
+            TableName=TABLE, Key=encode_item(dict(key)), ConsistentRead=consistent
+        )
+    return decode_item(answer["Item"]) if "Item" in answer else None
+
+
+def query_partition(pk: str, *, consistent: bool) -> list[Item]:
+    """All rows of a bounded partition."""
+    request: dict[str, Any] = {
+        "TableName": TABLE,
+        "KeyConditionExpression": "pk = :pk",
+        "ExpressionAttributeValues": {":pk": encode(pk)},
+        "ConsistentRead": consistent,
+    }
+    items: list[Item] = []
+    while True:
+        with _answering():
+            answer = client.query(**request)
+        items += map(decode_item, answer["Items"])
+        if "LastEvaluatedKey" not in answer:
+            return items
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def query_page(
+    pk: str, *, low: str, high: str, limit: int, where: Mapping[str, str]
+) -> tuple[list[Item], bool]:
+    """Up to `limit` rows with `low` <= sk < `high`, last first, whose attributes equal `where`;
+    and whether there may be more. DynamoDB filters after it counts, so it may take several reads.
+    """
+    # BETWEEN includes both ends; what sorts just below `high` is not needed exactly.
+    request: dict[str, Any] = {
+        "TableName": TABLE,
+        "KeyConditionExpression": "pk = :pk AND sk BETWEEN :low AND :high",
+        "ExpressionAttributeValues": encode_item({":pk": pk, ":low": low, ":high": high}),
+        "ScanIndexForward": False,
+    }
+    if where:
+        request["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in where)
+        request["ExpressionAttributeNames"] = {f"#{name}": name for name in where}
+        request["ExpressionAttributeValues"] |= encode_item(
+            {f":{name}": value for name, value in where.items()}
+        )
+    items: list[Item] = []
+    while True:
+        # One more than wanted tells whether there is more; and the row at `high` itself is left out.
+        request["Limit"] = limit - len(items) + 2
+        with _answering():
+            answer = client.query(**request)
+        found = map(decode_item, answer["Items"])
+        items += [item for item in found if item["sk"] < high]
+        if len(items) > limit or "LastEvaluatedKey" not in answer:
+            return items[:limit], len(items) > limit
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def present(keys: list[Key]) -> set[str]:
+    """The partition keys of those of `keys` whose rows exist; any number of keys."""
+    found: set[str] = set()
+    for start in range(0, len(keys), 100):
+        unread: Any = {
+            TABLE: {
+                "Keys": [encode_item(dict(key)) for key in keys[start : start + 100]],
+                "ProjectionExpression": "pk",
+                "ConsistentRead": True,
+            }
+        }
+        while unread:
+            with _answering():
+                answer = client.batch_get_item(RequestItems=unread)
+            found |= {item["pk"]["S"] for item in answer["Responses"].get(TABLE, [])}
+            unread = answer.get("UnprocessedKeys")
+    return found

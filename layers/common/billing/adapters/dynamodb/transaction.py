@@ -1,0 +1,143 @@
+"""All-or-nothing writes, each naming the error that its failure means."""
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from billing import runtime, settings
+from billing.adapters.dynamodb.items import Item, encode_item
+from billing.adapters.dynamodb.keys import Key
+from billing.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
+
+client: "DynamoDBClient" = boto3.client(
+    "dynamodb",
+    config=Config(
+        connect_timeout=1,
+        read_timeout=3,
+        retries={"mode": "standard", "total_max_attempts": 4},
+        parameter_validation=False,
+    ),
+)
+TABLE = settings.table_name()
+
+_TRIES = 8
+_PASSING_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+PASSING_ERRORS = {
+    "TransactionInProgressException",
+    "ThrottlingException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "InternalServerError",
+    "ServiceUnavailable",
+}
+"""Errors after which the same request may succeed; any other is a fault of ours."""
+
+
+class StaleWrite(Exception):
+    """The row changed since it was read: read again, decide again."""
+
+
+class Transaction:
+    """Writes that happen together or not at all.
+
+    `commit` raises the `otherwise` of the first write whose condition failed. Conflicts with other
+    transactions and throttling pass: they are tried again, with capped and jittered waits, under
+    one token, so that a lost answer never applies twice.
+    """
+
+    def __init__(self) -> None:
+        self._writes: list[dict[str, Any]] = []
+        self._errors: list[Exception] = []
+
+    def insert(self, item: Item, *, otherwise: Exception) -> None:
+        """A row that must not be there yet."""
+        self._put(item, "attribute_not_exists(pk)", {}, otherwise)
+
+    def replace(self, item: Item, *, version: int) -> None:
+        """A row as it was read at `version` (0: it was not there); it becomes `version` + 1.
+
+        Fails as StaleWrite.
+        """
+        versioned = {**item, "version": version + 1}
+        stale = StaleWrite(f"{item['pk']} {item['sk']}")
+        if version == 0:
+            self._put(versioned, "attribute_not_exists(pk)", {}, stale)
+        else:
+            self._put(versioned, "version = :version", {":version": version}, stale)
+
+    def unchanged(self, key: Key, *, version: int) -> None:
+        """No write, but the row must be as it was read. Fails as StaleWrite."""
+        check: dict[str, Any] = {"TableName": TABLE, "Key": encode_item(dict(key))}
+        if version == 0:
+            check["ConditionExpression"] = "attribute_not_exists(pk)"
+        else:
+            check["ConditionExpression"] = "version = :version"
+            check["ExpressionAttributeValues"] = encode_item({":version": version})
+        self._add({"ConditionCheck": check}, StaleWrite(f"{key['pk']} {key['sk']}"))
+
+    def set(self, key: Key, values: Item, *, otherwise: Exception) -> None:
+        """Attributes of a row that must be there."""
+        update = {
+            "TableName": TABLE,
+            "Key": encode_item(dict(key)),
+            "ConditionExpression": "attribute_exists(pk)",
+            "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            "ExpressionAttributeNames": {f"#{name}": name for name in values},
+            "ExpressionAttributeValues": encode_item(
+                {f":{name}": value for name, value in values.items()}
+            ),
+        }
+        self._add({"Update": update}, otherwise)
+
+    def commit(self) -> None:
+        """Raises what a failed write named, or Unavailable if the table stays busy."""
+        token = runtime.unique()
+        for attempt in range(_TRIES):
+            try:
+                client.transact_write_items(
+                    TransactItems=self._writes,  # type: ignore[arg-type]
+                    ClientRequestToken=token,
+                )
+                return
+            except ClientError as error:
+                self._raise_unless_passing(error)
+            except BotoCoreError as error:
+                raise unavailable() from error
+            runtime.sleep(min(0.02 * 2**attempt, 1.0) * (0.5 + runtime.jitter()))
+        raise unavailable()
+
+    def _raise_unless_passing(self, error: ClientError) -> None:
+        code = error.response["Error"]["Code"]
+        if code in PASSING_ERRORS:
+            return
+        if code != "TransactionCanceledException":
+            raise error
+        reasons = [reason.get("Code") for reason in error.response["CancellationReasons"]]
+        for reason, otherwise in zip(reasons, self._errors, strict=True):
+            if reason == "ConditionalCheckFailed":
+                raise otherwise from error
+        if not _PASSING_REASONS.intersection(reasons):
+            raise error
+
+    def _put(self, item: Item, condition: str, values: Item, otherwise: Exception) -> None:
+        put: dict[str, Any] = {
+            "TableName": TABLE,
+            "Item": encode_item(item),
+            "ConditionExpression": condition,
+        }
+        if values:
+            put["ExpressionAttributeValues"] = encode_item(values)
+        self._add({"Put": put}, otherwise)
+
+    def _add(self, write: dict[str, Any], otherwise: Exception) -> None:
+        self._writes.append(write)
+        self._errors.append(otherwise)
+
+
+def unavailable() -> Unavailable:
+    return Unavailable("busy", "The service is busy. Try the same request again.", 2)

@@ -1,0 +1,229 @@
+"""Calls to Stripe. Its errors become ours; every write carries a key derived from the intent."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+import requests
+import stripe
+
+from billing import settings
+from billing.adapters.secrets import stripe_credentials
+from billing.adapters.stripe.events import API_VERSION, StripeEvent
+from billing.adapters.stripe.snapshots import (
+    ForeignObject,
+    invoice_snapshot,
+    noted,
+    subscription_snapshot,
+)
+from billing.domain.account import Account, Checkout
+from billing.domain.catalog import Kind
+from billing.domain.errors import NotFound, Unavailable
+from billing.domain.invoices import Invoice
+from billing.domain.subscription import Subscription
+
+_API_BASE = settings.stripe_api_base()
+_TIMEOUT_SECONDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutFacts:
+    """A Checkout session as it is now. `checkout` is our reservation's id."""
+
+    session: str
+    checkout: str
+    kind: str
+    open: bool
+    complete: bool
+    paid: bool
+    subscription: str | None
+    url: str | None
+
+
+def create_customer(account: Account) -> str:
+    """The account's customer; asked again within a day, the same one."""
+    with _errors():
+        customer = _client().v1.customers.create(
+            {"email": account.email, "metadata": {"account_id": account.id}},
+            {"idempotency_key": f"customer-{account.id}-{account.customer_generation}"},
+        )
+    return customer.id
+
+
+def find_customer(account: Account, asked_at: datetime) -> str | None:
+    """The customer that an earlier try, begun at `asked_at`, made without our hearing of it."""
+    since = int((asked_at - timedelta(hours=1)).timestamp())
+    with _errors():
+        found = _client().v1.customers.list(
+            {"email": account.email, "created": {"gte": since}, "limit": 100}
+        )
+        for customer in found.auto_paging_iter():
+            if noted(customer, "account_id") == account.id:
+                return customer.id
+    return None
+
+
+def open_checkout(
+    account: str, customer: str, checkout: Checkout, *, automatic_tax: bool
+) -> CheckoutFacts:
+    """A hosted Checkout for the base subscription, asked for under the reservation's id."""
+    metadata = {
+        "account_id": account,
+        "kind": str(Kind.SUBSCRIPTION),
+        "checkout_id": checkout.id,
+    }
+    with _errors():
+        session = _client().v1.checkout.sessions.create(
+            {
+                "mode": "subscription",
+                "customer": customer,
+                "client_reference_id": account,
+                "line_items": [{"price": price_id(checkout.price), "quantity": 1}],
+                "success_url": f"{checkout.return_to}?checkout=success",
+                "cancel_url": f"{checkout.return_to}?checkout=cancelled",
+                "expires_at": int(checkout.expires_at.timestamp()),
+                "automatic_tax": {"enabled": automatic_tax},
+                "tax_id_collection": {"enabled": True},
+                "customer_update": {"address": "auto", "name": "auto"},
+                "metadata": metadata,
+                "subscription_data": {"metadata": metadata},
+            },
+            {"idempotency_key": f"checkout-{checkout.id}"},
+        )
+    return _checkout_facts(session)
+
+
+def close_checkout(session: str) -> bool:
+    """Whether the session can no longer be paid; False if it has been, just now."""
+    client = _client()
+    with _errors():
+        try:
+            client.v1.checkout.sessions.expire(session)
+        except stripe.InvalidRequestError:
+            return client.v1.checkout.sessions.retrieve(session).status == "expired"
+    return True
+
+
+def checkout_facts(session: str) -> CheckoutFacts:
+    with _errors():
+        return _checkout_facts(_client().v1.checkout.sessions.retrieve(session))
+
+
+def subscription(subscription_id: str) -> Subscription | None:
+    """As it is now; None for one that is not of our making."""
+    expand = [
+        "default_payment_method",
+        "customer.invoice_settings.default_payment_method",
+        "items.data.price.product",
+    ]
+    with _errors():
+        found = _client().v1.subscriptions.retrieve(subscription_id, {"expand": expand})
+    try:
+        return subscription_snapshot(found)
+    except ForeignObject:
+        return None
+
+
+def invoice(invoice_id: str) -> Invoice | None:
+    """As it is now; None for a draft, or one that is gone."""
+    with _errors():
+        try:
+            return invoice_snapshot(_client().v1.invoices.retrieve(invoice_id))
+        except NotFound:
+            return None
+
+
+def invoice_pdf(invoice_id: str) -> bytes:
+    """The document as it is now. Its address at Stripe expires, so it is asked for each time."""
+    with _errors():
+        address = _client().v1.invoices.retrieve(invoice_id).invoice_pdf
+    if not address:
+        raise NotFound("invoice_without_pdf", "Stripe has no PDF of this invoice.")
+    try:
+        answer = requests.get(address, timeout=_TIMEOUT_SECONDS)
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        raise _unavailable() from error
+    return answer.content
+
+
+def account_named_by(customer: str) -> str:
+    """The account that we made this customer for; empty if not of our making, or deleted."""
+    with _errors():
+        found = _client().v1.customers.retrieve(customer)
+    return "" if getattr(found, "deleted", False) else noted(found, "account_id")
+
+
+def customer_deleted(customer: str) -> bool:
+    with _errors():
+        return bool(getattr(_client().v1.customers.retrieve(customer), "deleted", False))
+
+
+def events_since(moment: datetime) -> Iterator[StripeEvent]:
+    """Every event that Stripe made from `moment` on, newest first."""
+    with _errors():
+        page = _client().v1.events.list({"created": {"gte": int(moment.timestamp())}, "limit": 100})
+        for event in page.auto_paging_iter():
+            yield StripeEvent.of(event.to_dict())
+
+
+@lru_cache(maxsize=64)
+def price_id(lookup_key: str) -> str:
+    """Raises Unavailable until the catalog has been applied."""
+    with _errors():
+        found = _client().v1.prices.list({"lookup_keys": [lookup_key], "active": True}).data
+    if not found:
+        raise Unavailable("catalog_not_applied", "This price is not for sale yet.", 60)
+    return found[0].id
+
+
+def _client() -> stripe.StripeClient:
+    return _client_for(stripe_credentials().api_key)
+
+
+@lru_cache(maxsize=2)
+def _client_for(api_key: str) -> stripe.StripeClient:
+    return stripe.StripeClient(
+        api_key,
+        stripe_version=API_VERSION,
+        base_addresses={"api": _API_BASE},
+        http_client=stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
+        max_network_retries=2,
+    )
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """What passes is Unavailable and may be tried again; what is missing is NotFound."""
+    try:
+        yield
+    except (stripe.APIConnectionError, stripe.RateLimitError) as error:
+        raise _unavailable() from error
+    except stripe.InvalidRequestError as error:
+        if error.code == "resource_missing":
+            raise NotFound("not_at_stripe", "Stripe does not know this.") from error
+        raise
+    except stripe.StripeError as error:
+        if error.http_status is not None and (error.http_status >= 500 or error.http_status == 409):
+            raise _unavailable() from error
+        raise
+
+
+def _checkout_facts(session: stripe.checkout.Session) -> CheckoutFacts:
+    bought = session.subscription
+    return CheckoutFacts(
+        session=session.id,
+        checkout=noted(session, "checkout_id"),
+        kind=noted(session, "kind"),
+        open=session.status == "open",
+        complete=session.status == "complete",
+        paid=session.payment_status in ("paid", "no_payment_required"),
+        subscription=bought.id if isinstance(bought, stripe.Subscription) else bought,
+        url=session.url,
+    )
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("stripe_unavailable", "The payment service did not answer. Try again.", 5)

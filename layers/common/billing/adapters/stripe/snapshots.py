@@ -1,0 +1,119 @@
+"""Stripe's objects as our values."""
+
+from datetime import datetime
+from typing import Any
+
+import stripe
+
+from billing.domain.catalog import Cycle, Kind
+from billing.domain.invoices import Invoice, InvoiceLine, InvoiceStatus
+from billing.domain.money import Money
+from billing.domain.subscription import Card, Status, Subscription
+from billing.domain.times import from_epoch
+
+_CYCLES = {("month", 1): Cycle.MONTHLY, ("month", 3): Cycle.QUARTERLY, ("year", 1): Cycle.ANNUAL}
+
+
+class ForeignObject(Exception):
+    """An object at Stripe that this product did not make."""
+
+
+def subscription_snapshot(subscription: stripe.Subscription) -> Subscription:
+    """Needs `default_payment_method`, `customer.invoice_settings.default_payment_method` and
+    `items.data.price.product` expanded.
+
+    Raises ForeignObject for one without our metadata or of another shape than we make.
+    """
+    kind = _kind(subscription)
+    items = subscription.items.data
+    if len(items) != 1 or items[0].price.recurring is None or items[0].price.unit_amount is None:
+        raise ForeignObject(f"{subscription.id} is not one item per unit")
+    item = items[0]
+    price = item.price
+    recurring = price.recurring
+    assert recurring is not None
+    assert price.unit_amount is not None
+    cycle = _CYCLES.get((recurring.interval, recurring.interval_count))
+    if cycle is None:
+        raise ForeignObject(f"{price.id} is of no cycle that is sold")
+    product = price.product
+    if not isinstance(product, stripe.Product):
+        raise ForeignObject(f"{price.id} has no product")
+    return Subscription(
+        id=subscription.id,
+        kind=kind,
+        status=Status(subscription.status),
+        plan=product.id,
+        plan_name=product.name or product.id,
+        cycle=cycle,
+        price=Money(price.unit_amount, price.currency),
+        quantity=item.quantity or 1,
+        created=from_epoch(subscription.created),
+        period_start=from_epoch(item.current_period_start),
+        period_end=from_epoch(item.current_period_end),
+        ends_at=_ends_at(subscription, item.current_period_end),
+        card=_card(subscription),
+    )
+
+
+def invoice_snapshot(invoice: stripe.Invoice) -> Invoice | None:
+    """None for a draft: nothing is charged yet and it has no number."""
+    if invoice.status is None or invoice.status == "draft" or invoice.id is None:
+        return None
+    return Invoice(
+        stripe_id=invoice.id,
+        number=invoice.number or "",
+        at=from_epoch(invoice.created),
+        kind=_invoice_kind(invoice),
+        status=InvoiceStatus(invoice.status),
+        total=Money(invoice.total, invoice.currency),
+        amount_due=Money(invoice.amount_remaining, invoice.currency),
+        lines=tuple(
+            InvoiceLine(
+                line.description or "", line.quantity or 1, Money(line.amount, line.currency)
+            )
+            for line in invoice.lines.data
+        ),
+        hosted_url=invoice.hosted_invoice_url,
+    )
+
+
+def noted(subject: Any, name: str) -> str:
+    """What an object's metadata says under `name`; empty if nothing."""
+    metadata = subject.metadata
+    return str(metadata[name]) if metadata and name in metadata else ""
+
+
+def _kind(subscription: stripe.Subscription) -> Kind:
+    try:
+        return Kind(noted(subscription, "kind"))
+    except ValueError as error:
+        raise ForeignObject(f"{subscription.id} is not of our making") from error
+
+
+def _invoice_kind(invoice: stripe.Invoice) -> str:
+    parent = invoice.parent
+    details = parent.subscription_details if parent else None
+    return (details and noted(details, "kind")) or noted(invoice, "kind") or "other"
+
+
+def _ends_at(subscription: stripe.Subscription, period_end: int) -> datetime | None:
+    """A cancellation can be told by either flag, or have happened."""
+    if subscription.ended_at is not None:
+        return from_epoch(subscription.ended_at)
+    if subscription.cancel_at is not None:
+        return from_epoch(subscription.cancel_at)
+    return from_epoch(period_end) if subscription.cancel_at_period_end else None
+
+
+def _card(subscription: stripe.Subscription) -> Card | None:
+    method = subscription.default_payment_method
+    customer = subscription.customer
+    if method is None and isinstance(customer, stripe.Customer) and customer.invoice_settings:
+        method = customer.invoice_settings.default_payment_method
+    if not isinstance(method, stripe.PaymentMethod) or method.card is None:
+        return None
+    card = method.card
+    return Card(
+        brand=card.brand, last4=card.last4, exp_month=card.exp_month, exp_year=card.exp_year
+    )

@@ -1,0 +1,34 @@
+"""What requests carry. Read only by the functions that take a body: it needs pydantic."""
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from billing.domain.errors import FieldError, InvalidInput
+
+
+class Body(BaseModel):
+    """A request's JSON. A field that is not declared is refused, so that nobody believes that an
+    account, a role or a price given here does anything."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @classmethod
+    def read(cls, raw: Any) -> Self:
+        """Raises InvalidInput `invalid_input` with every field that is wrong."""
+        try:
+            return cls.model_validate(raw)
+        except ValidationError as error:
+            errors = tuple(
+                FieldError(".".join(map(str, each["loc"])) or "body", each["msg"])
+                for each in error.errors(include_url=False, include_context=False)
+            )
+            raise InvalidInput("invalid_input", "The body is not as expected.", errors) from error
+
+
+class SubscriptionChoice(Body):
+    """A plan and a cycle of the catalog; the catalog's first currency unless told."""
+
+    plan: str = Field(min_length=1, max_length=64)
+    cycle: str = Field(min_length=1, max_length=64)
+    currency: str | None = Field(default=None, min_length=3, max_length=3)

@@ -1,0 +1,1 @@
+"""Rules as values in, values out: no AWS, no Stripe, no HTTP, no clock."""

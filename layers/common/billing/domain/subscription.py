@@ -1,0 +1,85 @@
+"""A subscription as Stripe last told it, and whether it lives."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TypedDict
+
+from billing.domain.catalog import Cycle, Kind
+from billing.domain.money import Money
+
+
+class Status(StrEnum):
+    """Stripe's own statuses of a subscription."""
+
+    INCOMPLETE = "incomplete"
+    INCOMPLETE_EXPIRED = "incomplete_expired"
+    TRIALING = "trialing"
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    UNPAID = "unpaid"
+    CANCELED = "canceled"
+    PAUSED = "paused"
+
+
+LIVE = frozenset({Status.TRIALING, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID, Status.PAUSED})
+"""Statuses in which Stripe still bills or may bill again; an account has one such base at most."""
+
+
+class Card(TypedDict):
+    """What may be shown of a card."""
+
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """Stripe's subscription at one moment.
+
+    `plan` is the catalog's product id. `ends_at` is when it will end or has ended, None while it
+    renews. `period_end` is the last paid second, where the next charge is due.
+    """
+
+    id: str
+    kind: Kind
+    status: Status
+    plan: str
+    plan_name: str
+    cycle: Cycle
+    price: Money
+    quantity: int
+    created: datetime
+    period_start: datetime
+    period_end: datetime
+    ends_at: datetime | None
+    card: Card | None
+
+    @property
+    def live(self) -> bool:
+        return self.status in LIVE
+
+    @property
+    def renews(self) -> bool:
+        return self.live and self.ends_at is None
+
+
+def supersedes(candidate: Subscription, present: Subscription | None) -> bool:
+    """Whether a fresh snapshot replaces what is on record.
+
+    The subscription on record is always refreshed. Another one takes its place only if it lives
+    and the present one does not, so that news of an old subscription never displaces the current
+    one and one that never came to life is never adopted.
+    """
+    if present is None:
+        return candidate.live
+    if candidate.id == present.id:
+        return True
+    return candidate.live and not present.live
+
+
+def rivals(candidate: Subscription, present: Subscription | None) -> bool:
+    """Whether both are live: the account pays twice, and a person must look."""
+    return present is not None and candidate.id != present.id and candidate.live and present.live

@@ -1,0 +1,309 @@
+"""From an HTTP API event to a Request, and from a result or an error to the answer.
+
+The only place that knows statuses. A route declares who may call it and what it takes and gives;
+the same declaration makes the OpenAPI document.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from billing.domain.account import well_formed_id
+from billing.domain.errors import (
+    BillingError,
+    Busy,
+    Conflict,
+    FieldError,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    PaymentNeeded,
+    RuleRefused,
+    TooLarge,
+    TooMany,
+    Unavailable,
+    UnsupportedContent,
+)
+
+MAX_BODY_BYTES = 64 * 1024
+
+STATUSES: dict[type[BillingError], int] = {
+    InvalidInput: 400,
+    NotSignedIn: 401,
+    PaymentNeeded: 402,
+    NotAllowed: 403,
+    NotFound: 404,
+    Conflict: 409,
+    TooLarge: 413,
+    UnsupportedContent: 415,
+    RuleRefused: 422,
+    TooMany: 429,
+    Unavailable: 503,
+}
+
+logger = Logger()
+
+
+class Who(StrEnum):
+    """Who may call a route."""
+
+    ANYONE = "anyone"
+    SIGNED_IN = "signed in"
+    MANAGER = "manager"
+    STRIPE = "Stripe"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whom the verified token names. Nothing of this ever comes from the request itself."""
+
+    account: str
+    subject: str
+    email: str
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer other than the route's usual JSON."""
+
+    status: int
+    body: str | bytes
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    event: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        return str(self.event["requestContext"]["requestId"])
+
+    @property
+    def route(self) -> str:
+        return str(self.event["routeKey"])
+
+    @property
+    def origin(self) -> str:
+        """This API's own address as the caller knows it, for example `https://api.example.com`.
+
+        API Gateway answers only for its own names, so it is not the caller's invention.
+        """
+        return f"https://{self.event['requestContext']['domainName']}"
+
+    def header(self, name: str) -> str:
+        return str(self.event.get("headers", {}).get(name, ""))
+
+    def query(self, name: str) -> str | None:
+        value = (self.event.get("queryStringParameters") or {}).get(name)
+        return None if value is None else str(value)
+
+    def path(self, name: str) -> str:
+        return str(self.event["pathParameters"][name])
+
+    def body_bytes(self) -> bytes:
+        """The body as it was sent. Raises TooLarge, InvalidInput."""
+        text = self.event.get("body") or ""
+        if len(text) > 2 * MAX_BODY_BYTES:
+            raise _too_large()
+        try:
+            raw = base64.b64decode(text) if self.event.get("isBase64Encoded") else text.encode()
+        except ValueError as error:
+            raise InvalidInput("malformed_body", "The body is not readable.") from error
+        if len(raw) > MAX_BODY_BYTES:
+            raise _too_large()
+        return raw
+
+    def json(self) -> Any:
+        """Raises TooLarge, UnsupportedContent, InvalidInput `malformed_json`."""
+        if self.header("content-type").split(";")[0].strip().lower() != "application/json":
+            raise UnsupportedContent(
+                "unsupported_content_type", "Send the body as application/json."
+            )
+        try:
+            return json.loads(self.body_bytes(), parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            raise InvalidInput("malformed_json", "The body is not valid JSON.") from error
+
+    def caller(self) -> Caller:
+        """Raises NotSignedIn without verified claims, NotAllowed for claims without an account."""
+        context = self.event["requestContext"]
+        claims = (context.get("authorizer") or {}).get("jwt", {}).get("claims")
+        if not claims or not claims.get("sub"):
+            raise NotSignedIn("not_signed_in", "Sign in first.")
+        account, subject = str(claims.get("account_id") or ""), str(claims["sub"])
+        if not well_formed_id(account) or not well_formed_id(subject):
+            raise NotAllowed("no_account", "This sign-in belongs to no account.")
+        return Caller(
+            account=account,
+            subject=subject,
+            email=str(claims.get("email", "")),
+            name=str(claims.get("name", "")),
+            role=str(claims.get("role", "")),
+        )
+
+    def idempotency_key(self) -> str:
+        """Raises InvalidInput `idempotency_key_required`, `idempotency_key_malformed`."""
+        key = self.header("idempotency-key")
+        if not key:
+            raise InvalidInput(
+                "idempotency_key_required", "Send an Idempotency-Key header with this request."
+            )
+        if len(key) > 255 or not key.isprintable():
+            raise InvalidInput(
+                "idempotency_key_malformed",
+                "An Idempotency-Key has 1 to 255 printable characters.",
+            )
+        return key
+
+    def command_id(self) -> str:
+        """Names what is asked for, the same each time it is asked with the same key."""
+        parts = (self.caller().account, self.route, self.idempotency_key())
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40]
+
+    def fingerprint(self) -> str:
+        """The same for bodies that say the same."""
+        canonical = json.dumps(self.json(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+Handler = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route as declared: `takes` and `gives` are the types of body and answer."""
+
+    key: str
+    who: Who
+    handler: Handler
+    takes: Any = None
+    gives: Any = None
+    status: int = 200
+    idempotent: bool = False
+    query: Mapping[str, str] = field(default_factory=dict)
+    summary: str = ""
+
+
+class Api:
+    """The routes of one function; calling it is the Lambda handler."""
+
+    def __init__(self) -> None:
+        self.routes: dict[str, Route] = {}
+
+    def route(self, key: str, who: Who, **declared: Any) -> Callable[[Handler], Handler]:
+        """Declares the decorated function as the handler of `key`, such as `GET /billing`.
+
+        It is called with the Request and, where the route `takes` a body, with that; what it
+        returns is the answer's JSON, or a Response.
+        """
+
+        def register(handler: Handler) -> Handler:
+            summary = (handler.__doc__ or key).strip().splitlines()[0]
+            self.routes[key] = Route(key, who, handler, summary=summary, **declared)
+            return handler
+
+        return register
+
+    def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        request = Request(event)
+        try:
+            answer = self._answer(request)
+        except BillingError as error:
+            answer = problem(error)
+        except Exception:
+            # The edge: whatever it is, the caller gets a problem document and we get the trace.
+            logger.exception("unexpected", extra={"request": request.id, "route": request.route})
+            answer = _unexpected()
+        logger.info(
+            "request",
+            extra={"request": request.id, "route": request.route, "status": answer.status},
+        )
+        return _encode(answer, request.id)
+
+    def _answer(self, request: Request) -> Response:
+        route = self.routes.get(request.route)
+        if route is None:
+            raise NotFound("no_such_route", "There is nothing here.")
+        admit(route, request)
+        arguments = [] if route.takes is None else [route.takes.read(request.json())]
+        result = route.handler(request, *arguments)
+        if isinstance(result, Response):
+            return result
+        return Response(
+            route.status,
+            json.dumps(result, ensure_ascii=False, separators=(",", ":")),
+            {"content-type": "application/json", "cache-control": "no-store"},
+        )
+
+
+def admit(route: Route, request: Request) -> None:
+    """Raises NotSignedIn or NotAllowed for a caller whom the route is not for."""
+    if route.who in (Who.ANYONE, Who.STRIPE):
+        return
+    role = request.caller().role
+    if route.who is Who.MANAGER and role != "manager":
+        raise NotAllowed("manager_only", "The billing section is the manager's alone.")
+    if role not in ("manager", "member"):
+        raise NotAllowed("no_role", "This sign-in has no role in the account.")
+    if route.idempotent:
+        request.idempotency_key()
+
+
+def problem(error: BillingError) -> Response:
+    """The RFC 9457 document of an error."""
+    status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+    document: dict[str, Any] = {
+        "type": f"urn:problem:{error.code}",
+        "title": error.code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": error.detail,
+        "code": error.code,
+    }
+    errors: tuple[FieldError, ...] = getattr(error, "errors", ())
+    if errors:
+        document["errors"] = [{"field": each.field, "message": each.message} for each in errors]
+    headers = {"content-type": "application/problem+json", "cache-control": "no-store"}
+    if isinstance(error, Busy):
+        headers["retry-after"] = str(error.retry_after)
+    return Response(status, json.dumps(document, ensure_ascii=False), headers)
+
+
+def _unexpected() -> Response:
+    document = {
+        "type": "urn:problem:internal_error",
+        "title": "Internal error",
+        "status": 500,
+        "detail": "Something went wrong here. Try again; if it stays, tell Support the request id.",
+        "code": "internal_error",
+    }
+    return Response(500, json.dumps(document), {"content-type": "application/problem+json"})
+
+
+def _encode(answer: Response, request_id: str) -> dict[str, Any]:
+    binary = isinstance(answer.body, bytes)
+    return {
+        "statusCode": answer.status,
+        "headers": {**answer.headers, "x-request-id": request_id},
+        "body": base64.b64encode(answer.body).decode()
+        if isinstance(answer.body, bytes)
+        else answer.body,
+        "isBase64Encoded": binary,
+    }
+
+
+def _too_large() -> TooLarge:
+    return TooLarge("body_too_large", f"A body has {MAX_BODY_BYTES} bytes at most.")
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,1 @@
+"""Flows with two effects or two callers."""

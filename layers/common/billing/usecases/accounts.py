@@ -1,0 +1,40 @@
+"""An account begins with the first call of one of its managers."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from billing.adapters.dynamodb import accounts, keys
+from billing.adapters.dynamodb.accounts import AccountRows
+from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
+from billing.domain.account import Account, Member, MemberStatus, Role
+
+
+def ensure_manager(rows: AccountRows, manager: Member, now: datetime) -> AccountRows:
+    """`rows` with the account and this manager on record.
+
+    Nothing is written where both are; where another call wrote them first, that one's stay.
+    """
+    if rows.account is not None and manager.id in rows.members:
+        return rows
+    write = Transaction()
+    account = rows.account or Account(id=rows.id, email=manager.email, created_at=now)
+    if rows.account is None:
+        accounts.put_account(write, account, version=0)
+    if manager.id not in rows.members:
+        accounts.put_member(write, rows.id, manager, version=0)
+    try:
+        write.commit()
+    except StaleWrite:
+        return accounts.load(rows.id)
+    versions = {keys.account_key(rows.id)["sk"]: 1, keys.member_key(rows.id, manager.id)["sk"]: 1}
+    return replace(
+        rows,
+        account=account,
+        members={manager.id: manager, **rows.members},
+        versions={**versions, **rows.versions},
+    )
+
+
+def as_manager(subject: str, email: str, name: str) -> Member:
+    """The manager whom a verified token names."""
+    return Member(id=subject, email=email, name=name, role=Role.MANAGER, status=MemberStatus.ACTIVE)

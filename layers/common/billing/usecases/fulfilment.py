@@ -1,0 +1,152 @@
+"""Recording what Stripe says.
+
+An event only points at an object. The row is read, the object fetched after it, and the snapshot
+written against the row as it was read: of two writers the one that fetched earlier fails and
+fetches again, so late, repeated and reordered events end in the same rows. The mark against doing
+it again commits with the effect.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from aws_lambda_powertools import Logger
+
+from billing.adapters.alerts import alert
+from billing.adapters.dynamodb import accounts, invoices, keys, marks
+from billing.adapters.dynamodb.accounts import AccountRows
+from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
+from billing.adapters.stripe import gateway
+from billing.adapters.stripe.events import StripeEvent
+from billing.adapters.stripe.gateway import CheckoutFacts
+from billing.domain.account import Checkout, CheckoutStatus
+from billing.domain.catalog import Kind
+from billing.domain.subscription import Subscription, rivals, supersedes
+
+logger = Logger(child=True)
+
+_TRIES = 5
+
+Effect = Callable[[StripeEvent, str, Transaction], None]
+"""Adds to the transaction what an event means for an account."""
+
+
+class UnknownCustomer(Exception):
+    """A customer of our making that no row names yet: come back later."""
+
+
+def record(event: StripeEvent, effect: Effect, now: datetime) -> None:
+    """Applies `effect` once for `event`, or nothing for what is not ours.
+
+    Raises UnknownCustomer and Unavailable, after which the event must come again.
+    """
+    if marks.stripe_event_done(event.id):
+        return
+    account = _account_of(event)
+    if account is None:
+        logger.info("not of our making", extra={"event": event.id, "type": event.type})
+        return
+    for _ in range(_TRIES):
+        write = Transaction()
+        marks.mark_stripe_event(write, event.id, now)
+        effect(event, account, write)
+        try:
+            write.commit()
+        except StaleWrite:
+            continue
+        except marks.AlreadyDone:
+            pass
+        return
+    raise unavailable()
+
+
+def record_checkout(event: StripeEvent, account: str, write: Transaction) -> None:
+    """A session's outcome, and the subscription that it bought, together."""
+    rows = accounts.load(account)
+    facts = gateway.checkout_facts(event.object_id)
+    if facts.kind != Kind.SUBSCRIPTION:
+        return
+    checkout = rows.checkout
+    if checkout is not None and checkout.id == facts.checkout:
+        version = rows.version_of(keys.checkout_key(account))
+        accounts.put_checkout(write, account, _after(checkout, facts, event), version=version)
+    if facts.subscription is not None:
+        _replace_snapshot(rows, gateway.subscription(facts.subscription), write)
+
+
+def record_subscription(event: StripeEvent, account: str, write: Transaction) -> None:
+    rows = accounts.load(account)
+    _replace_snapshot(rows, gateway.subscription(event.object_id), write)
+
+
+def record_card(event: StripeEvent, account: str, write: Transaction) -> None:
+    """The card is part of each subscription's snapshot."""
+    rows = accounts.load(account)
+    for present in rows.subscriptions.values():
+        _replace_snapshot(rows, gateway.subscription(present.id), write)
+
+
+def record_invoice(event: StripeEvent, account: str, write: Transaction) -> None:
+    """The event's time of creation, which never changes, names the row to read before fetching."""
+    row_id = f"{event.object_created:010d}-{event.object_id}"
+    _, version = invoices.load(account, row_id)
+    invoice = gateway.invoice(event.object_id)
+    if invoice is not None:
+        invoices.put(write, account, invoice, version=version)
+
+
+def alert_invoice(event: StripeEvent, account: str, write: Transaction) -> None:
+    """Stripe could not finalise an invoice: nothing is charged until a person mends it."""
+    alert("an invoice could not be finalised", invoice=event.object_id)
+    record_invoice(event, account, write)
+
+
+def unlink_customer(event: StripeEvent, account: str, write: Transaction) -> None:
+    """A customer deleted at Stripe: the next Checkout makes a new one."""
+    rows = accounts.load(account)
+    if rows.account is None or rows.account.customer != event.customer:
+        return
+    if not gateway.customer_deleted(event.customer):
+        return
+    unlinked = replace(
+        rows.account,
+        customer=None,
+        customer_requested_at=None,
+        customer_generation=rows.account.customer_generation + 1,
+    )
+    version = rows.version_of(keys.account_key(account))
+    accounts.put_account(write, unlinked, version=version)
+
+
+def _account_of(event: StripeEvent) -> str | None:
+    """Whose the event is: by the link that we wrote, never by what the event says."""
+    if not event.customer:
+        return None
+    account = accounts.account_of(event.customer)
+    if account is None and gateway.account_named_by(event.customer):
+        raise UnknownCustomer(event.customer)
+    return account
+
+
+def _replace_snapshot(rows: AccountRows, fetched: Subscription | None, write: Transaction) -> None:
+    if fetched is None:
+        return
+    present = rows.subscriptions.get(fetched.kind)
+    if rivals(fetched, present):
+        alert("an account has two live subscriptions", subscription=fetched.id)
+    if supersedes(fetched, present):
+        version = rows.version_of(keys.subscription_key(rows.id, fetched.kind))
+        accounts.put_subscription(write, rows.id, fetched, version=version)
+
+
+def _after(checkout: Checkout, facts: CheckoutFacts, event: StripeEvent) -> Checkout:
+    """A complete session stays `unpaid` at Stripe when its late payment fails: only that event
+    tells, so what it closed is opened again by nothing but money."""
+    if facts.open:
+        return checkout
+    if facts.paid:
+        return replace(checkout, status=CheckoutStatus.COMPLETED, paid=True)
+    failed = event.type == "checkout.session.async_payment_failed"
+    if not facts.complete or failed or checkout.status is CheckoutStatus.CLOSED:
+        return replace(checkout, status=CheckoutStatus.CLOSED)
+    return replace(checkout, status=CheckoutStatus.COMPLETED)

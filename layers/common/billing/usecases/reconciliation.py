@@ -1,0 +1,46 @@
+"""Finding what a lost webhook missed.
+
+Stripe lists every event of the last 30 days. Those without a mark go through the same queue as the
+webhooks do, so they are recorded in the same way and at most once.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from itertools import islice
+
+from billing.adapters import queue
+from billing.adapters.dynamodb import marks
+from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
+from billing.adapters.stripe import gateway
+from billing.adapters.stripe.events import EVENT_TYPES
+
+_STRIPE_LISTS = timedelta(days=30)
+_OVERLAP = timedelta(hours=1)
+"""Events younger than this may still be on their way; they are looked at again next time."""
+
+
+def reconcile(now: datetime, time_left: Callable[[], bool]) -> int:
+    """Queues the events that were missed, and returns how many.
+
+    Its cost grows with the events since the last complete run. A run that was cut off leaves its
+    starting point where it was, and finds done what it queued before.
+    """
+    until, version = marks.reconciled_until()
+    since = max(until or now - _STRIPE_LISTS, now - _STRIPE_LISTS) - _OVERLAP
+    queued = 0
+    ours = (event for event in gateway.events_since(since) if event.type in EVENT_TYPES)
+    while batch := list(islice(ours, 100)):
+        missed = set(marks.not_done([event.id for event in batch]))
+        for event in batch:
+            if event.id in missed and event.customer:
+                queue.send(event)
+                queued += 1
+        if not time_left():
+            return queued
+    write = Transaction()
+    marks.put_reconciled_until(write, now, version=version)
+    # Another run that finished meanwhile has moved it as well.
+    with suppress(StaleWrite):
+        write.commit()
+    return queued

@@ -1,0 +1,181 @@
+"""What answers look like: the contract's shapes, without pydantic.
+
+Money in minor units, times RFC 3339 in UTC, absent values null.
+"""
+
+from typing import TypedDict
+
+from billing.domain.money import MoneyView
+from billing.domain.subscription import Card
+
+
+class ChargeView(TypedDict):
+    """A charge to come; without taxes and discounts, which Stripe adds when it is made."""
+
+    amount: int
+    currency: str
+    at: str
+
+
+class PlanName(TypedDict):
+    id: str
+    name: str
+
+
+class OpenCheckout(TypedDict):
+    """`open`: it can still be paid at `url`; `completing`: paid, and waiting for the money."""
+
+    status: str
+    url: str | None
+    expires_at: str
+
+
+class SubscriptionView(TypedDict):
+    """`status` is Stripe's, or `none`, or `pending` while a payment is being confirmed."""
+
+    status: str
+    plan: PlanName | None
+    cycle: str | None
+    price: MoneyView | None
+    renews_at: str | None
+    ends_at: str | None
+    next_charge: ChargeView | None
+    pending_cycle: str | None
+    card: Card | None
+    checkout: OpenCheckout | None
+
+
+class AccessView(TypedDict):
+    state: str
+    until: str | None
+
+
+class SlotsView(TypedDict):
+    purchased: int
+    occupied: int
+    invited: int
+    free: int
+    pending_purchased: int | None
+    price: MoneyView | None
+    renews_at: str | None
+
+
+class MemberView(TypedDict):
+    id: str
+    email: str
+    name: str
+    role: str
+    status: str
+    credits: int
+
+
+class CreditsView(TypedDict):
+    total: int
+    spent: int
+    held: int
+    remaining: int
+    mine: int
+
+
+class AddOnView(TypedDict):
+    status: str
+
+
+class AddOnsView(TypedDict):
+    data_unlimited: AddOnView
+
+
+class SupportView(TypedDict):
+    email: str
+    url: str
+
+
+class AccountView(TypedDict):
+    id: str
+
+
+class BillingView(TypedDict):
+    """The whole tab in one answer."""
+
+    account: AccountView
+    subscription: SubscriptionView
+    access: AccessView
+    slots: SlotsView
+    members: list[MemberView]
+    credits: CreditsView
+    add_ons: AddOnsView
+    support: SupportView
+
+
+class PriceView(TypedDict):
+    amount: int
+    currency: str
+    cycle: str | None
+
+
+class ProductView(TypedDict):
+    id: str
+    name: str
+    description: str
+    prices: list[PriceView]
+
+
+class PackageView(TypedDict):
+    id: str
+    name: str
+    description: str
+    credits: int
+    prices: list[PriceView]
+
+
+class CatalogView(TypedDict):
+    currencies: list[str]
+    plans: list[ProductView]
+    slot: ProductView
+    packages: list[PackageView]
+    add_ons: list[ProductView]
+
+
+class EntitlementsView(TypedDict):
+    access: str
+    until: str | None
+    slot: bool
+    data_unlimited: bool
+    credits_available: int
+
+
+class InvoiceLineView(TypedDict):
+    description: str
+    quantity: int
+    total: MoneyView
+
+
+class InvoiceView(TypedDict):
+    id: str
+    number: str
+    at: str
+    kind: str
+    status: str
+    total: MoneyView
+    amount_due: MoneyView
+    lines: list[InvoiceLineView]
+
+
+class InvoicesView(TypedDict):
+    """`next_cursor` asks for the page after this one; null on the last."""
+
+    items: list[InvoiceView]
+    next_cursor: str | None
+
+
+class LinkView(TypedDict):
+    url: str
+    expires_at: str
+
+
+class HealthView(TypedDict):
+    status: str
+
+
+class ReceivedView(TypedDict):
+    received: bool
