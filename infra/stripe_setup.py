@@ -1,7 +1,7 @@
 """Brings a Stripe account in line with catalog.json, and registers the webhook endpoint.
 
-Run it again at any time: what is there already stays as it is. A price at Stripe cannot change, so
-a new amount becomes a new price that takes over the lookup key; who subscribed earlier keeps theirs.
+Run it again at any time: what is there already stays as it is. A price at Stripe cannot change,
+so a new amount becomes a new price that takes over the lookup key; earlier subscribers keep theirs.
 
     STRIPE_API_KEY=sk_… python -m infra.stripe_setup --webhook-url https://…/webhooks/stripe
 
@@ -14,6 +14,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import stripe
 
@@ -44,35 +45,33 @@ def register_webhook(client: stripe.StripeClient, url: str) -> str | None:
 
     Stripe keeps an endpoint's API version, so one of another version gives way to a new one.
     """
+    subscribed: Any = {"enabled_events": list(EVENT_TYPES)}
     for endpoint in client.v1.webhook_endpoints.list({"limit": 100}).auto_paging_iter():
         if endpoint.url != url:
             continue
         if endpoint.api_version == API_VERSION:
-            client.v1.webhook_endpoints.update(
-                endpoint.id, {"enabled_events": list(EVENT_TYPES), "disabled": False}
-            )
+            subscribed["disabled"] = False
+            client.v1.webhook_endpoints.update(endpoint.id, subscribed)
             return None
         client.v1.webhook_endpoints.delete(endpoint.id)
-    made = client.v1.webhook_endpoints.create(
-        {"url": url, "enabled_events": list(EVENT_TYPES), "api_version": API_VERSION}
-    )
-    return made.secret
+    wanted: Any = {**subscribed, "url": url, "api_version": API_VERSION}
+    return client.v1.webhook_endpoints.create(wanted).secret
 
 
 def _apply_product(client: stripe.StripeClient, product: Product) -> list[str]:
-    wanted = {"name": product.name, "description": product.description}
+    wanted: Any = {"name": product.name, "description": product.description}
     try:
         found = client.v1.products.retrieve(product.id)
     except stripe.InvalidRequestError as error:
         if error.code != "resource_missing":
             raise
-        client.v1.products.create(
-            {"id": product.id, **wanted, "metadata": {"kind": str(product.kind)}}
-        )
+        new: Any = {"id": product.id, **wanted, "metadata": {"kind": str(product.kind)}}
+        client.v1.products.create(new)
         return [f"product {product.id} made"]
     if {"name": found.name, "description": found.description} == wanted and found.active:
         return []
-    client.v1.products.update(product.id, {**wanted, "active": True})
+    wanted["active"] = True
+    client.v1.products.update(product.id, wanted)
     return [f"product {product.id} updated"]
 
 

@@ -100,7 +100,7 @@ def _unknown(field: str, value: str, known: list[str]) -> RuleRefused:
 
 @cache
 def load_catalog(path: Path = Path(__file__).parent.parent / "catalog.json") -> Catalog:
-    """The catalog of `path`. Raises KeyError or ValueError where the file is not as it should be."""
+    """Raises KeyError or ValueError where the file is not as it should be."""
     return parse_catalog(json.loads(path.read_text()))
 
 

@@ -16,7 +16,7 @@ class MoneyView(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """An amount in the currency's minor units, as Stripe counts them: JPY 500 is `Money(500, "jpy")`.
+    """An amount in the currency's minor units as Stripe counts them: `Money(500, "jpy")` is ¥500.
 
     Raises ValueError for a malformed currency or an amount that is no integer, and when two
     currencies are added.

@@ -70,7 +70,7 @@ def query_page(
         )
     items: list[Item] = []
     while True:
-        # One more than wanted tells whether there is more; and the row at `high` itself is left out.
+        # One more than wanted tells whether there is more; the row at `high` is left out.
         request["Limit"] = limit - len(items) + 2
         with _answering():
             answer = client.query(**request)
