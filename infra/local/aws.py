@@ -81,6 +81,7 @@ async def serve(port: int, api_port: int) -> None:
     config.bind = [f"127.0.0.1:{port}", f"127.0.0.1:{api_port}"]
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
+    keep_attributes_of_nested_resources()
     front = Front(app, api_port)
     saving = asyncio.create_task(_save_what_changes(front))
     try:
@@ -88,6 +89,20 @@ async def serve(port: int, api_port: int) -> None:
     finally:
         saving.cancel()
         lambda_runtime.reset()
+
+
+def keep_attributes_of_nested_resources() -> None:
+    """MiniStack forgets the attributes of what an update of a nested stack leaves unchanged."""
+    from ministack.services.cloudformation import _stacks, provisioners
+
+    update = provisioners._update_resource
+
+    def remember(*given: Any, old_attrs: Any = None) -> Any:
+        stack_name, logical_id = given[4:6]
+        resources = _stacks.get(stack_name, {}).get("_resources", {})
+        return update(*given, old_attrs or resources.get(logical_id, {}).get("Attributes"))
+
+    provisioners._update_resource = remember
 
 
 async def _save_what_changes(front: Front) -> None:

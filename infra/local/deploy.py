@@ -15,6 +15,8 @@ from infra.local.build import build
 
 STACK = "billing"
 BUCKET = "artifacts"
+_DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+_DIGEST = "Digest"
 _POLL = {"Delay": 0.1, "MaxAttempts": 600}
 
 
@@ -43,7 +45,7 @@ class Deployment:
         """
         digest = self._digest(zips, parameters)
         stack = self._stack()
-        if stack is None or _tag(stack) != digest:
+        if stack is None or _digest_of(stack) != digest:
             self._apply(stack, zips, parameters, digest)
             stack = self._stack() or {}
         return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
@@ -77,6 +79,7 @@ class Deployment:
         parameters: Mapping[str, str],
         digest: str,
     ) -> None:
+        # A tag would do, but a changed tag makes MiniStack update every resource.
         change, done = (
             (self.cloudformation.update_stack, "stack_update_complete")
             if stack
@@ -85,20 +88,21 @@ class Deployment:
         self.s3.create_bucket(Bucket=BUCKET)
         packager = template.Packager(zips, BUCKET, self.url, self._upload)
         body = packager.package(self.template, parameters)
+        body["Parameters"][_DIGEST] = {"Type": "String"}
         try:
             change(
                 StackName=STACK,
                 TemplateBody=json.dumps(body),
                 Parameters=[
                     {"ParameterKey": name, "ParameterValue": value}
-                    for name, value in parameters.items()
+                    for name, value in {**parameters, _DIGEST: digest}.items()
                 ],
                 Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-                Tags=[{"Key": "digest", "Value": digest}],
             )
             self.cloudformation.get_waiter(done).wait(StackName=STACK, WaiterConfig=_POLL)
         except (ClientError, WaiterError) as error:
-            raise DeploymentFailed(f"{error}\n{self._reasons()}") from error
+            reasons = f"{error}\n{self._reasons()}"
+            raise DeploymentFailed(f"{reasons}\nRESET=1 starts anew.") from error
 
     def _upload(self, key: str, body: bytes) -> None:
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
@@ -122,5 +126,6 @@ def client(service: str, url: str) -> Any:
     )
 
 
-def _tag(stack: Mapping[str, Any]) -> str | None:
-    return next((tag["Value"] for tag in stack["Tags"] if tag["Key"] == "digest"), None)
+def _digest_of(stack: Mapping[str, Any]) -> str | None:
+    given = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
+    return given.get(_DIGEST) if stack["StackStatus"] in _DONE else None

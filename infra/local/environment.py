@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+OLDEST = (3, 11)
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
@@ -22,7 +23,7 @@ INSTALLED = VENV / "installed.json"
 
 def main(extras: list[str]) -> str | None:
     """What went wrong, if anything did."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < OLDEST:
         return (
             f"{sys.executable} is Python {sys.version_info[0]}.{sys.version_info[1]}, and 3.11 or "
             "newer is needed. PYTHON=/path/to/python3 names another one."
@@ -62,7 +63,7 @@ def _install(requirements: dict[str, list[str]], extras: list[str]) -> str | Non
         return "No virtual environment could be made. On Debian: apt install python3-venv"
     packages = sorted({package for extra in extras for package in requirements[extra]})
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    if subprocess.call(pip + packages):
+    if subprocess.call(pip + packages, stdout=sys.stderr):
         return "The packages could not be installed; the reason is above."
     INSTALLED.write_text(json.dumps({extra: _digest(requirements[extra]) for extra in extras}))
     return None

@@ -23,7 +23,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from infra.local.aws import REGION
 from infra.local.build import BuildFailed
@@ -183,11 +183,22 @@ class Stack:
         return {**inherited, "HOME": tmp, "TMPDIR": tmp, "PYTHONUNBUFFERED": "1"}
 
     def _set_stripe_up(self) -> str:
-        """The catalog at Stripe, and a webhook endpoint; returns its secret."""
-        arguments: tuple[str, ...] = ()
-        if self.stripe.is_sandbox:
-            self.processes["stripe_sandbox"].wait_until_ready(f"{self.stripe.base}/sandbox/health")
-            arguments = ("--webhook-url", f"{self.api}/webhooks/stripe")
+        """The catalog at Stripe, and the webhook endpoint; returns its secret."""
+        if self.stripe.webhook_secret:
+            self._apply_catalog()
+            return self.stripe.webhook_secret
+        self.processes["stripe_sandbox"].wait_until_ready(f"{self.stripe.base}/sandbox/health")
+        url = f"{self.api}/webhooks/stripe"
+        kept = self.state.webhook_secret(url)
+        if kept is None:
+            self._remove_webhooks()
+        made = self._apply_catalog("--webhook-url", url)["webhook_secret"]
+        if made:
+            self.state.keep_webhook_secret(url, made)
+        return str(made or kept)
+
+    def _apply_catalog(self, *arguments: str) -> dict[str, Any]:
+        """Raises ProcessFailed."""
         result = subprocess.run(
             (sys.executable, "-m", "infra.stripe_setup", *arguments),
             env={
@@ -202,8 +213,16 @@ class Stack:
         )
         if result.returncode:
             raise ProcessFailed(f"The catalog was not applied at Stripe:\n{result.stderr}")
-        secret: str = self.stripe.webhook_secret or json.loads(result.stdout)["webhook_secret"]
-        return secret
+        answer: dict[str, Any] = json.loads(result.stdout)
+        return answer
+
+    def _remove_webhooks(self) -> None:
+        """Endpoints of ports that are no longer this stack's, or whose secret nobody knows."""
+        import stripe
+
+        client = stripe.StripeClient(self.stripe.key, base_addresses={"api": self.stripe.base})
+        for endpoint in client.v1.webhook_endpoints.list({"limit": 100}).auto_paging_iter():
+            client.v1.webhook_endpoints.delete(endpoint.id)
 
     def _parameters(self) -> dict[str, str]:
         return {
@@ -230,7 +249,7 @@ def run(state: State, environment: Mapping[str, str]) -> None:
         state.note_running([each for each in (_myself(),) if each])
         stack = Stack(state, environment)
         stack.start()
-        say(stack.greeting() + "\nCtrl-C ends it.")
+        say(stack.greeting() + ("\nCtrl-C ends it." if sys.stdout.isatty() else ""))
         stack.watch()
     except Stopped:
         say(f"Ending. What was done is kept in {state.folder}.")

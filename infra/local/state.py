@@ -148,7 +148,7 @@ class State:
         for name in ("aws", "stripe", "issuer"):
             port = marker.get("ports", {}).get(name)
             ports[name] = port if port and is_free(port) else free_port()
-        _write(self._marker, {**_versions(), "stripe": stripe, "ports": ports})
+        _write(self._marker, {**marker, **_versions(), "stripe": stripe, "ports": ports})
         return ports
 
     @property
@@ -157,6 +157,16 @@ class State:
         marker = _read(self._marker) or {}
         ports: dict[str, int] = marker.get("ports", {})
         return ports
+
+    def webhook_secret(self, url: str) -> str | None:
+        """The secret of the endpoint at `url`, if it was kept."""
+        webhook = (_read(self._marker) or {}).get("webhook", {})
+        secret: str | None = webhook.get("secret") if webhook.get("url") == url else None
+        return secret
+
+    def keep_webhook_secret(self, url: str, secret: str) -> None:
+        marker = _read(self._marker) or {}
+        _write(self._marker, {**marker, "webhook": {"url": url, "secret": secret}})
 
     def note_running(self, processes: list[Identity]) -> None:
         _write(self._running, {"processes": [asdict(each) for each in processes]})

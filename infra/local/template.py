@@ -6,6 +6,7 @@ SAM inside nested stacks, so that each is transformed before it is uploaded; it 
 secret for its name, not its ARN. The API gets a known id.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -92,7 +93,7 @@ class Packager:
 
     def _nested(self, path: Path) -> str:
         body = json.dumps(self.package(path, {})).encode()
-        key = f"templates/{path.stem}.json"
+        key = f"{path.stem}-{hashlib.sha256(body).hexdigest()[:16]}.json"
         self.upload(key, body)
         return f"{self.url}/{self.bucket}/{key}"
 
