@@ -1,6 +1,7 @@
 """Stripe's webhooks in: verified, put in the queue by customer, answered."""
 
 from aws_lambda_powertools import Logger
+
 from billing import runtime, settings
 from billing.adapters import queue
 from billing.adapters.alerts import alert

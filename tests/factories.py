@@ -23,30 +23,40 @@ def event_file(name: str) -> dict[str, Any]:
     return content
 
 
-def api_event(name: str, route: str | None = None, **changes: Any) -> dict[str, Any]:
-    """The function's event file with another route, `claims` (None: no token), `body`,
-    `headers`, `query` or `path` parameters."""
+def api_event(
+    name: str,
+    route: str | None = None,
+    *,
+    claims: dict[str, str | None] | None = None,
+    body: Any = None,
+    headers: dict[str, str | None] | None = None,
+    query: dict[str, str] | None = None,
+    path: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """The function's event file, changed: another route, other claims or headers (None takes one
+    away), a body (text as it is, anything else as JSON), query and path parameters."""
     event = copy.deepcopy(event_file(name))
     context = event["requestContext"]
     if route is not None:
         event["routeKey"] = context["routeKey"] = route
-        context["http"]["method"], context["http"]["path"] = route.split(" ")
-        event["rawPath"] = context["http"]["path"]
-    if "claims" in changes and changes["claims"] is None:
-        context.pop("authorizer", None)
-    elif "claims" in changes:
-        context["authorizer"]["jwt"]["claims"] |= changes["claims"]
-    if "body" in changes:
-        body = changes["body"]
+    if claims is not None and "authorizer" in context:
+        _change(context["authorizer"]["jwt"]["claims"], claims)
+    _change(event["headers"], headers or {})
+    if body is not None:
         event["body"] = body if isinstance(body, str) else json.dumps(body)
-    for name_, value in changes.get("headers", {}).items():
-        event["headers"].pop(name_, None)
-        if value is not None:
-            event["headers"][name_] = value
-    if "query" in changes:
-        event["queryStringParameters"] = changes["query"]
-    if "path" in changes:
-        event["pathParameters"] = changes["path"]
+    given = {"queryStringParameters": query, "pathParameters": path}
+    return event | {name: value for name, value in given.items() if value is not None}
+
+
+def _change(present: dict[str, Any], changes: dict[str, Any]) -> None:
+    present |= changes
+    for name in [name for name, value in present.items() if value is None]:
+        del present[name]
+
+
+def unsigned(event: dict[str, Any]) -> dict[str, Any]:
+    """The event as it is without a token."""
+    del event["requestContext"]["authorizer"]
     return event
 
 

@@ -1,10 +1,11 @@
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from billing.domain import catalog
+import billing
 from billing.domain.catalog import Cycle, Kind, load_catalog, parse_catalog
 from billing.domain.errors import RuleRefused
 from billing.domain.money import Money
@@ -88,5 +89,5 @@ def test_a_catalog_that_cannot_be_right_is_refused(raw: dict[str, Any]) -> None:
 
 
 def test_the_catalog_is_one_file_that_stands_beside_the_code() -> None:
-    raw = json.loads((catalog.Path(catalog.__file__).parent.parent / "catalog.json").read_text())
+    raw = json.loads((Path(billing.__file__).parent / "catalog.json").read_text())
     assert parse_catalog(raw) == load_catalog()
