@@ -1,0 +1,43 @@
+import { h } from "./dom.js";
+import { button, notice } from "./pieces.js";
+
+/** What stands above the plans: how the browser came back, and a payment page still open. */
+export function offerNotices(checkout, { returned, waited, proceed, again }) {
+  const cancelled = returned === "cancelled" && "Checkout was cancelled. Nothing was charged.";
+  if (checkout) {
+    const title = cancelled || "A payment page is open for your team";
+    const text = "You can finish the payment there, or choose below and start over.";
+    return [notice("waiting", title, text, button("Continue to payment", proceed))];
+  }
+  if (waited) {
+    const text = "No subscription came of it. You can try again below.";
+    return [notice("warning", "The payment was not confirmed", text)];
+  }
+  if (cancelled) return [notice("neutral", cancelled)];
+  if (returned !== "success") return [];
+  const title = "No payment is on record for your team";
+  const text = "If you have just paid, wait a minute and check again before you pay another time.";
+  return [notice("warning", title, text, button("Check again", again))];
+}
+
+export function signedOut() {
+  return notice("neutral", "You are signed out", "Sign in again to see your billing.");
+}
+
+/** For a caller who may not see billing; `problem` is the API's 403. */
+export function notYours({ code, detail }) {
+  const member = code === "manager_only";
+  const title = member ? "Billing is the manager’s alone" : "There is no billing for this sign-in";
+  const [lead, more] = member
+    ? [
+        "Your team’s manager looks after the plan, the card and the invoices.",
+        "Your own credits and their log will have their place here. They are not there yet.",
+      ]
+    : [detail, "Sign in with another account, or ask your team’s manager."];
+  return h(
+    "section",
+    { class: "section", "aria-labelledby": "not-yours" },
+    h("header", {}, h("h2", { id: "not-yours" }, title)),
+    h("div", { class: "body" }, h("p", { class: "lead" }, lead), h("p", { class: "muted" }, more)),
+  );
+}

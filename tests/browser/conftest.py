@@ -1,0 +1,87 @@
+"""A real Chromium for these tests: skipped loudly where there is none, never in CI."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browser.scripted import Site
+
+NO_CHROMIUM = "no Chromium on this machine (install the package `chromium`, or set CHROMIUM)"
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_missed: list[str] = []
+
+
+def find_chromium() -> str | None:
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    executable = find_chromium()
+    if executable is None:
+        if os.environ.get("CI"):
+            pytest.fail(NO_CHROMIUM)
+        pytest.skip(NO_CHROMIUM)
+    root = os.geteuid() == 0
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=executable, args=["--no-sandbox"] if root else []
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(locale="en-GB", viewport={"width": 1100, "height": 800})
+    context.set_default_timeout(5_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def complaints(context: BrowserContext) -> Iterator[list[str]]:
+    """Errors that the browser reports, content-security violations among them; none may be left.
+
+    That an answer of the API was an error is what some tests want, so it does not count.
+    """
+    found: list[str] = []
+
+    def watch(page: Page) -> None:
+        page.on("pageerror", lambda error: found.append(f"{error.name}: {error.message}"))
+        page.on(
+            "console",
+            lambda message: (
+                found.append(message.text)
+                if message.type in ("error", "warning") and "Failed to load" not in message.text
+                else None
+            ),
+        )
+
+    context.on("page", watch)
+    yield found
+    assert found == []
+
+
+@pytest.fixture
+def site(context: BrowserContext, complaints: list[str]) -> Site:
+    return Site(context)
+
+
+@pytest.fixture
+def page(site: Site) -> Page:
+    return site.context.new_page()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and NO_CHROMIUM in str(report.longrepr):
+        _missed.append(report.nodeid)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _missed:
+        terminalreporter.section("BROWSER TESTS DID NOT RUN", sep="!", red=True, bold=True)
+        terminalreporter.line(f"{len(_missed)} tests skipped: {NO_CHROMIUM}", red=True)

@@ -1,0 +1,88 @@
+"""What the API answers, as small as a test can say it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = "https://checkout.test/c/pay/cs_1"
+SUPPORT = {"email": "help@sales.test", "url": "https://sales.test/support"}
+CARD = {"brand": "visa", "last4": "4242", "exp_month": 8, "exp_year": 2030}
+_RAW = Path(__file__).parents[2] / "layers/common/billing/catalog.json"
+
+
+def money(amount: int, currency: str = "usd") -> dict[str, Any]:
+    return {"amount": amount, "currency": currency}
+
+
+def no_subscription(**more: Any) -> dict[str, Any]:
+    subscription: dict[str, Any] = dict.fromkeys(
+        ("plan", "cycle", "price", "renews_at", "ends_at", "next_charge", "pending_cycle", "card")
+    )
+    subscription |= {"status": "none", "checkout": None}
+    return billing({**subscription, **more}, {"state": "none", "until": None})
+
+
+def open_checkout(status: str = "open") -> dict[str, Any]:
+    checkout = {"url": CHECKOUT, "expires_at": "2027-01-31T10:00:00Z", "status": status}
+    pending = "pending" if status == "completing" else "none"
+    return no_subscription(status=pending, checkout=checkout)
+
+
+def subscribed(access: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    subscription = {
+        "status": "active",
+        "plan": {"id": "business", "name": "Business"},
+        "cycle": "monthly",
+        "price": money(9900),
+        "renews_at": "2027-01-31T23:59:59Z",
+        "ends_at": None,
+        "next_charge": {**money(9900), "at": "2027-01-31T23:59:59Z"},
+        "pending_cycle": None,
+        "card": CARD,
+        "checkout": None,
+    }
+    return billing({**subscription, **more}, access or {"state": "active", "until": None})
+
+
+def billing(subscription: dict[str, Any], access: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "account": {"id": "acme"},
+        "subscription": subscription,
+        "access": access,
+        "slots": None,
+        "members": [],
+        "credits": None,
+        "add_ons": {"data_unlimited": {"status": "none"}},
+        "support": SUPPORT,
+    }
+
+
+def catalog() -> dict[str, Any]:
+    raw = json.loads(_RAW.read_text())
+    plans = [{**plan, "prices": _prices(plan["prices"])} for plan in raw["plans"]]
+    return {"currencies": raw["currencies"], "plans": plans}
+
+
+def _prices(cycles: dict[str, dict[str, int]]) -> list[dict[str, Any]]:
+    return [
+        {**money(amount, currency), "cycle": cycle}
+        for cycle, amounts in cycles.items()
+        for currency, amount in amounts.items()
+    ]
+
+
+def invoice(number: int, **more: Any) -> dict[str, Any]:
+    shown = {
+        "id": f"17000000{number:02d}-in_{number}",
+        "number": f"ACME0001-{number:04d}",
+        "at": f"2026-{number % 12 + 1:02d}-28T09:30:00Z",
+        "kind": "subscription",
+        "status": "paid",
+        "total": money(9900),
+        "lines": [{"description": "Business, monthly", "quantity": 1, "total": money(9900)}],
+    }
+    return {**shown, **more}
+
+
+def invoices(*items: dict[str, Any], next_cursor: str | None = None) -> dict[str, Any]:
+    return {"items": list(items), "next_cursor": next_cursor}
