@@ -8,6 +8,7 @@ A page in a browser cannot reach AWS here: a request that carries an Origin is r
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -31,7 +32,7 @@ _API_ROOT = f"/_aws/execute-api/{API_ID}/$default"
 
 
 class Front:
-    """Sends one port to the API and the other to AWS, and notices requests."""
+    """Sends one port to the API and the other to AWS, and counts requests."""
 
     def __init__(self, app: App, api_port: int) -> None:
         self.app = app
@@ -110,7 +111,7 @@ async def _save_what_changes(front: Front) -> None:
     from ministack.app import _build_persistence_save_dict
     from ministack.core.persistence import save_all
 
-    saved = front.requests
+    saved = 0
     while True:
         await asyncio.sleep(SAVE_EVERY_SECONDS)
         if front.requests != saved:
@@ -150,6 +151,7 @@ def main() -> None:
     parser.add_argument("--runtime", type=Path, required=True)
     given = parser.parse_args()
     configure(given.port, given.state, given.runtime)
+    logging.getLogger("persistence").setLevel(logging.WARNING)
     asyncio.run(serve(given.port, given.api_port))
 
 

@@ -1,20 +1,23 @@
-"""Functions and layers as zip files, built by the makefiles that `sam build` calls.
+"""Functions and layers as folders, built by the makefiles that `sam build` calls.
 
 What is built is named by the hash of what it is built from, so nothing is built twice.
 """
 
 import fcntl
 import hashlib
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+KEPT_SECONDS = 14 * 24 * 3600
 _NOT_SOURCES = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 
 
@@ -31,12 +34,14 @@ class Artifact:
 
 
 def build(artifacts: list[Artifact], into: Path) -> Mapping[str, Path]:
-    """The zip file of each artifact, by logical id. Raises BuildFailed."""
+    """The folder of each artifact, by logical id. Raises BuildFailed."""
     into.mkdir(parents=True, exist_ok=True)
     with _alone(into / ".lock"), ThreadPoolExecutor(max_workers=2) as workers:
         hashes = {source: _hash(source) for source in {each.source for each in artifacts}}
-        zips = workers.map(lambda each: _built(each, hashes[each.source], into), artifacts)
-        return {each.logical_id: path for each, path in zip(artifacts, zips, strict=True)}
+        built = workers.map(lambda each: _built(each, hashes[each.source], into), artifacts)
+        folders = {each.logical_id: path for each, path in zip(artifacts, built, strict=True)}
+        _prune(into)
+    return folders
 
 
 @contextmanager
@@ -56,15 +61,21 @@ def _hash(source: Path) -> str:
 
 
 def _built(artifact: Artifact, source_hash: str, into: Path) -> Path:
-    target = into / f"{artifact.logical_id}-{source_hash}.zip"
+    target = into / f"{artifact.logical_id}-{source_hash}"
     if not target.exists():
-        with tempfile.TemporaryDirectory(dir=into) as folder:
-            _make(artifact, Path(folder))
-            _zip(Path(folder), target)
-        for other in into.glob(f"{artifact.logical_id}-*.zip"):
-            if other != target:
-                other.unlink()
+        with tempfile.TemporaryDirectory(dir=into) as unfinished:
+            folder = Path(unfinished) / target.name
+            _make(artifact, folder)
+            folder.rename(target)
+    os.utime(target)
     return target
+
+
+def _prune(into: Path) -> None:
+    """Remove what no stack has started with for days; one that runs uses its layer in place."""
+    for folder in into.glob("*-*"):
+        if folder.stat().st_mtime < time.time() - KEPT_SECONDS:
+            shutil.rmtree(folder)
 
 
 def _make(artifact: Artifact, folder: Path) -> None:
@@ -86,12 +97,3 @@ def _make(artifact: Artifact, folder: Path) -> None:
         raise BuildFailed(
             f"{artifact.logical_id} could not be built:\n{result.stdout}{result.stderr}"
         )
-
-
-def _zip(folder: Path, target: Path) -> None:
-    unfinished = target.with_suffix(".unfinished")
-    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for file in sorted(folder.rglob("*")):
-            if file.is_file():
-                archive.write(file, file.relative_to(folder))
-    unfinished.rename(target)

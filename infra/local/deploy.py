@@ -38,15 +38,15 @@ class Deployment:
         """Raises BuildFailed."""
         return build(template.artifacts(self.template), self.builds)
 
-    def deploy(self, zips: Mapping[str, Path], parameters: Mapping[str, str]) -> Mapping[str, str]:
+    def deploy(self, built: Mapping[str, Path], parameters: Mapping[str, str]) -> Mapping[str, str]:
         """Bring code and configuration up to date, and return the stack's outputs.
 
         Raises DeploymentFailed.
         """
-        digest = self._digest(zips, parameters)
+        digest = self._digest(built, parameters)
         stack = self._stack()
         if stack is None or _digest_of(stack) != digest:
-            self._apply(stack, zips, parameters, digest)
+            self._apply(stack, built, parameters, digest)
             stack = self._stack() or {}
         return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
 
@@ -56,12 +56,12 @@ class Deployment:
         if kept != json.dumps(content):
             secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(content))
 
-    def _digest(self, zips: Mapping[str, Path], parameters: Mapping[str, str]) -> str:
+    def _digest(self, built: Mapping[str, Path], parameters: Mapping[str, str]) -> str:
         """The same for the same sources, parameters and transformation."""
         digest = hashlib.sha256(version("aws-sam-translator").encode())
         for file in (self.template, *template.nested(self.template), Path(template.__file__)):
             digest.update(file.read_bytes())
-        named = {logical_id: path.name for logical_id, path in zips.items()}
+        named = {logical_id: path.name for logical_id, path in built.items()}
         digest.update(json.dumps([named, dict(parameters)], sort_keys=True).encode())
         return digest.hexdigest()
 
@@ -75,7 +75,7 @@ class Deployment:
     def _apply(
         self,
         stack: Mapping[str, Any] | None,
-        zips: Mapping[str, Path],
+        built: Mapping[str, Path],
         parameters: Mapping[str, str],
         digest: str,
     ) -> None:
@@ -86,7 +86,7 @@ class Deployment:
             else (self.cloudformation.create_stack, "stack_create_complete")
         )
         self.s3.create_bucket(Bucket=BUCKET)
-        packager = template.Packager(zips, BUCKET, self.url, self._upload)
+        packager = template.Packager(built, BUCKET, self.url, self._upload)
         body = packager.package(self.template, parameters)
         body["Parameters"][_DIGEST] = {"Type": "String"}
         try:

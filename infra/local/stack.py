@@ -134,10 +134,10 @@ class Stack:
         with ThreadPoolExecutor(max_workers=1) as beside:
             webhook_secret: Future[str] = beside.submit(self._set_stripe_up)
             deployment = Deployment(ROOT, self.aws, BUILDS)
-            zips = deployment.build()
+            built = deployment.build()
             self.processes["aws"].wait_until_ready(f"{self.aws}/_ministack/health")
             self.processes["issuer"].wait_until_ready(f"{self.issuer}/.well-known/jwks.json")
-            outputs = deployment.deploy(zips, self._parameters())
+            outputs = deployment.deploy(built, self._parameters())
             deployment.keep_secret(
                 outputs["StripeSecretArn"],
                 {"api_key": self.stripe.key, "webhook_secrets": [webhook_secret.result()]},

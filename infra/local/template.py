@@ -3,12 +3,15 @@
 Mended is what MiniStack does not do as AWS does: it ignores an API's OpenAPI body, so that each
 route, integration and authorizer becomes its own resource; it wants CORS in camelCase; it refuses
 SAM inside nested stacks, so that each is transformed before it is uploaded; it takes a Ref to a
-secret for its name, not its ARN. The API gets a known id.
+secret for its name, not its ARN; it unpacks a layer for every worker, so that the layer is a path
+to where it was built. The API gets a known id.
 """
 
 import hashlib
+import io
 import json
 import re
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -70,8 +73,8 @@ def _source(template: Template, resource: Template) -> str:
 class Packager:
     """Uploads code and nested templates, and refers to them by where they are then."""
 
-    def __init__(self, zips: Mapping[str, Path], bucket: str, url: str, upload: Upload) -> None:
-        self.zips = zips
+    def __init__(self, built: Mapping[str, Path], bucket: str, url: str, upload: Upload) -> None:
+        self.built = built
         self.bucket = bucket
         self.url = url
         self.upload = upload
@@ -87,8 +90,10 @@ class Packager:
             if resource["Type"] in _NESTED:
                 location = _NESTED[resource["Type"]]
                 properties[location] = self._nested(path.parent / properties[location])
-            elif logical_id in self.zips:
-                properties[_CODE[resource["Type"]]] = self._code(self.zips[logical_id])
+            elif folder := self.built.get(logical_id):
+                is_layer = resource["Type"] == "AWS::Serverless::LayerVersion"
+                zipped = _layer(folder) if is_layer else _zipped(folder)
+                properties[_CODE[resource["Type"]]] = self._code(folder.name, zipped)
         return mend(transform(template, dict(parameters), SimpleNamespace(load=dict)))
 
     def _nested(self, path: Path) -> str:
@@ -97,9 +102,24 @@ class Packager:
         self.upload(key, body)
         return f"{self.url}/{self.bucket}/{key}"
 
-    def _code(self, path: Path) -> str:
-        self.upload(path.name, path.read_bytes())
-        return f"s3://{self.bucket}/{path.name}"
+    def _code(self, key: str, zipped: bytes) -> str:
+        self.upload(key, zipped)
+        return f"s3://{self.bucket}/{key}"
+
+
+def _zipped(folder: Path) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*")):
+            archive.write(file, file.relative_to(folder))
+    return content.getvalue()
+
+
+def _layer(folder: Path) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("python/lib/python/site-packages/layer.pth", f"{folder / 'python'}\n")
+    return content.getvalue()
 
 
 def mend(template: Template) -> Template:
