@@ -1,0 +1,3 @@
+from tests.stack.running import stack
+
+__all__ = ["stack"]
