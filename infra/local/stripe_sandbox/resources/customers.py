@@ -1,0 +1,103 @@
+"""Customers."""
+
+from infra.local.stripe_sandbox.lists import page
+from infra.local.stripe_sandbox.operations import Call, merge_metadata, operation
+from infra.local.stripe_sandbox.resources import lifecycle, payment_methods
+from infra.local.stripe_sandbox.state import Body, token
+from infra.local.stripe_sandbox.world import World
+
+PLAIN = ("name", "email", "phone", "description", "preferred_locales", "tax_exempt")
+ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
+FIELDS = """name email phone description preferred_locales[] tax_exempt address address.*
+    metadata metadata.* invoice_settings.default_payment_method invoice_settings.footer"""
+DEFAULT_METHOD = "invoice_settings[default_payment_method]"
+
+
+@operation("POST /v1/customers", f"{FIELDS} payment_method invoice_prefix")
+def create_customer(world: World, call: Call) -> Body:
+    customer = new_customer(world)
+    if "payment_method" in call.params:
+        method = payment_methods.usable(world, call.get("payment_method"), "payment_method")
+        payment_methods.attach(world, method, customer["id"])
+    customer |= _changes(world, customer, call)
+    customer["invoice_prefix"] = call.get("invoice_prefix", customer["invoice_prefix"])
+    world.keep(customer)
+    world.emit("customer.created", customer)
+    return customer
+
+
+@operation("GET /v1/customers/{customer}")
+def retrieve_customer(world: World, call: Call) -> Body:
+    return world.get("customer", call.ids["customer"])
+
+
+@operation("POST /v1/customers/{customer}", FIELDS)
+def update_customer(world: World, call: Call) -> Body:
+    customer = world.get("customer", call.ids["customer"])
+    return world.update(customer, "customer.updated", **_changes(world, customer, call))
+
+
+@operation("DELETE /v1/customers/{customer}")
+def delete_customer(world: World, call: Call) -> Body:
+    customer = world.get("customer", call.ids["customer"])
+    for subscription in lifecycle.live_subscriptions(world, customer["id"]):
+        lifecycle.end(world, subscription, "cancellation_requested")
+    world.emit("customer.deleted", customer)
+    return world.delete(customer)
+
+
+@operation("GET /v1/customers", "email created created.*")
+def list_customers(world: World, call: Call) -> Body:
+    return page(world, call, "customer", {"email": call.get("email")})
+
+
+def new_customer(world: World, **known: str | None) -> Body:
+    """A stored customer of whom nobody was told yet."""
+    return world.create(
+        "customer",
+        {
+            "address": None,
+            "balance": 0,
+            "created": world.now,
+            "currency": None,
+            "default_source": None,
+            "delinquent": False,
+            "description": None,
+            "email": None,
+            "invoice_prefix": token(8).upper(),
+            "invoice_settings": {
+                "custom_fields": None,
+                "default_payment_method": None,
+                "footer": None,
+                "rendering_options": None,
+            },
+            "livemode": False,
+            "metadata": {},
+            "name": None,
+            "next_invoice_sequence": 1,
+            "phone": None,
+            "preferred_locales": [],
+            "shipping": None,
+            "tax_exempt": "none",
+            "test_clock": None,
+        }
+        | known,
+    )
+
+
+def _changes(world: World, customer: Body, call: Call) -> Body:
+    changes = {name: call.params[name] for name in PLAIN if name in call.params}
+    if "address" in call.params:
+        changes["address"] = address(call.get("address")) if call.get("address") else None
+    if call.get("invoice_settings.default_payment_method"):
+        id = call.get("invoice_settings.default_payment_method")
+        method = world.get("payment_method", id, param=DEFAULT_METHOD)
+        payment_methods.require_attached(method, customer["id"], DEFAULT_METHOD)
+    settings = call.get("invoice_settings", {})
+    changes["invoice_settings"] = customer["invoice_settings"] | settings
+    changes["metadata"] = merge_metadata(customer["metadata"], call.get("metadata"))
+    return changes
+
+
+def address(given: Body) -> Body:
+    return {name: given.get(name) or None for name in ADDRESS}
