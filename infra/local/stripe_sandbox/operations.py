@@ -107,7 +107,7 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(value, list) and value:
         for item in value:
             yield from _leaves(item, f"{path}[]")
-    else:
+    elif path:
         yield path, value
 
 
