@@ -2,7 +2,7 @@
 
     python -m infra.local.aws --port 4566 --api-port 8080 --state FOLDER --runtime PYTHON
 
-Requests are signed and every role is enforced, as in AWS; ACCESS_KEY is the account's root.
+The role of every function is enforced, as in AWS; ACCESS_KEY is the account's root.
 A page in a browser cannot reach AWS here: a request that carries an Origin is refused.
 """
 

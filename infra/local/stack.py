@@ -212,7 +212,8 @@ class Stack:
             check=False,
         )
         if result.returncode:
-            raise ProcessFailed(f"The catalog was not applied at Stripe:\n{result.stderr}")
+            reason = result.stderr.strip().splitlines()[-1:]
+            raise ProcessFailed("\n".join(["The catalog was not applied at Stripe.", *reason]))
         answer: dict[str, Any] = json.loads(result.stdout)
         return answer
 
