@@ -86,7 +86,7 @@ export class InvoiceSection {
       this.#problem.replaceChildren();
       const first = this.#append(page);
       this.#announce(`${page.items.length} older invoices loaded.`);
-      first?.querySelector("button, th")?.focus();
+      first?.querySelector("th")?.focus();
     } catch (error) {
       setIdle(control);
       this.#complain("Older invoices could not be loaded", error);

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.browser.scripted import Site
+from tests.browser.scripted import Site, page_server
 
 NO_CHROMIUM = "no Chromium on this machine (install the package `chromium`, or set CHROMIUM)"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -25,13 +25,20 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI"):
             pytest.fail(NO_CHROMIUM)
         pytest.skip(NO_CHROMIUM)
-    root = os.geteuid() == 0
+    # A page that a test plays counts as remote, which may not call loopback without being asked.
+    arguments = ["--disable-features=LocalNetworkAccessChecks"]
+    if os.geteuid() == 0:
+        arguments.append("--no-sandbox")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=executable, args=["--no-sandbox"] if root else []
-        )
+        browser = playwright.chromium.launch(executable_path=executable, args=arguments)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="package")
+def origin() -> Iterator[str]:
+    with page_server() as origin:
+        yield origin
 
 
 @pytest.fixture
@@ -67,8 +74,8 @@ def complaints(context: BrowserContext) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def site(context: BrowserContext, complaints: list[str]) -> Site:
-    return Site(context)
+def site(context: BrowserContext, complaints: list[str], origin: str) -> Site:
+    return Site(context, origin)
 
 
 @pytest.fixture

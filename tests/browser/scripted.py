@@ -1,7 +1,7 @@
-"""The page's origin, its API and a sign-in provider, played by the test inside the browser.
+"""The page with an API and a sign-in provider that the test plays inside the browser.
 
-The page and its assets are the real ones, sent by the function that sends them in AWS. Nothing
-listens anywhere: each request is answered before it reaches the network.
+The page and its assets are the real ones, as the function sends them, over HTTP on loopback. All
+other requests are answered before they reach the network.
 """
 
 import base64
@@ -9,17 +9,20 @@ import json
 import os
 import re
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-import portal
 from playwright.sync_api import BrowserContext, Page, Request, Route
 
-SITE = "https://billing.test"
+import portal
+
 PROVIDER = os.environ["OIDC_ISSUER"]
 _PROVIDER_PATH = urlsplit(PROVIDER).path
 _EVENT = Path(__file__).parents[1] / "events" / "portal.json"
@@ -45,11 +48,44 @@ OFFLINE = Answer(status=0)
 """No answer at all: the connection fails."""
 
 
+class _Sender(BaseHTTPRequestHandler):
+    """Answers as the function does behind API Gateway."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        event = json.loads(_EVENT.read_text())
+        event["headers"] |= {name.lower(): value for name, value in self.headers.items()}
+        event["routeKey"] = "GET /" if urlsplit(self.path).path == "/" else "GET /assets/{file}"
+        event["pathParameters"] = {"file": self.path.removeprefix("/assets/")}
+        sent = portal.api(event, None)
+        body = sent["body"].encode()
+        self.send_response(sent["statusCode"])
+        for name, value in {**sent["headers"], "content-length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """The function logs already."""
+
+
+@contextmanager
+def page_server() -> Iterator[str]:
+    """Serves the page on a free port of loopback; yields its origin."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Sender) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
 class Site:
     """What the browser finds at the page's origin and at the provider's."""
 
-    def __init__(self, context: BrowserContext) -> None:
+    def __init__(self, context: BrowserContext, origin: str) -> None:
         self.context = context
+        self.origin = origin
         self.requests: list[Request] = []
         self.person = {"name": "Ana Ruiz", "email": "ana@acme.test", "sub": "ana"}
         self.claims: dict[str, Any] = {}
@@ -57,9 +93,10 @@ class Site:
         self._standing: dict[str, Answer | Callable[[Request], Answer]] = {}
         self._next: defaultdict[str, deque[Answer]] = defaultdict(deque)
         self._attempts: dict[str, dict[str, str]] = {}
-        context.route(f"{SITE}/**", self._serve)
+        api = re.compile(re.escape(origin) + r"/(billing|catalog|invoices|subscription)\b.*")
+        context.route(api, self._serve)
         context.route(f"{PROVIDER}/**", self._provide)
-        context.route("https://checkout.test/**", _show_checkout)
+        context.route("https://checkout.test/**", self._show_checkout)
 
     def answers(self, route: str, answer: Any) -> None:
         """From now on `route`, such as `GET /billing`, is answered so."""
@@ -78,23 +115,19 @@ class Site:
     def sign_in(self, page: Page, address: str = "/") -> None:
         """Open `address` signed in, with what the first walk through the sign-in left behind."""
         if _session:
-            self.context.add_init_script(f"({_REMEMBER})({json.dumps(_session)})")
-            page.goto(SITE + address)
+            self.context.add_init_script(f"({_REMEMBER})({json.dumps([self.origin, _session])})")
+            page.goto(self.origin + address)
             return
         self.walk_through_sign_in(page, address)
         _session.update(page.evaluate("({...sessionStorage})"))
 
     def walk_through_sign_in(self, page: Page, address: str = "/") -> None:
-        page.goto(SITE + address)
+        page.goto(self.origin + address)
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("link", name="Continue").click()
-        page.wait_for_url(lambda url: url.startswith(SITE) and "code=" not in url)
+        page.locator("billing-tab, #entrance-problem:not([hidden])").wait_for(state="attached")
 
     def _serve(self, route: Route) -> None:
-        path = urlsplit(route.request.url).path
-        if path == "/" or path.startswith("/assets/"):
-            _send_file(route, path)
-            return
         self.requests.append(route.request)
         self._send(route, self._answer_to(route.request))
 
@@ -112,6 +145,11 @@ class Site:
             return
         headers = {"content-type": "application/json", **answer.headers}
         route.fulfill(status=answer.status, headers=headers, body=json.dumps(answer.body))
+
+    def _show_checkout(self, route: Route) -> None:
+        ways = {"Pay": "success", "Back": "cancelled"}
+        links = (f'<a href="{self.origin}/?checkout={to}">{name}</a>' for name, to in ways.items())
+        _send_page(route, " ".join(links))
 
     def _provide(self, route: Route) -> None:
         address = urlsplit(route.request.url)
@@ -147,10 +185,10 @@ class Site:
 
 
 _session: dict[str, str] = {}
-_REMEMBER = f"""(session) => {{
-  if (location.origin !== "{SITE}" || sessionStorage.length > 0) return;
+_REMEMBER = """([origin, session]) => {
+  if (location.origin !== origin || sessionStorage.length > 0) return;
   for (const [name, value] of Object.entries(session)) sessionStorage.setItem(name, value);
-}}"""
+}"""
 _DISCOVERY = {
     "issuer": PROVIDER,
     "authorization_endpoint": f"{PROVIDER}/authorize",
@@ -174,26 +212,10 @@ def unsigned_jwt(claims: dict[str, Any]) -> str:
 
 
 def _send_json(route: Route, body: Any, status: int = 200) -> None:
-    headers = {"content-type": "application/json", "access-control-allow-origin": SITE}
+    headers = {"content-type": "application/json", "access-control-allow-origin": "*"}
     route.fulfill(status=status, headers=headers, body=json.dumps(body))
 
 
 def _send_page(route: Route, body: str) -> None:
     document = f"<!doctype html><html lang=en><title>Provider</title><body>{body}"
     route.fulfill(status=200, content_type="text/html", body=document)
-
-
-def _show_checkout(route: Route) -> None:
-    back = (
-        f'<a href="{SITE}/?checkout=success">Pay</a> <a href="{SITE}/?checkout=cancelled">Back</a>'
-    )
-    _send_page(route, back)
-
-
-def _send_file(route: Route, path: str) -> None:
-    """As the function sends it in AWS, headers included."""
-    event = json.loads(_EVENT.read_text())
-    event["routeKey"] = "GET /" if path == "/" else "GET /assets/{file}"
-    event["pathParameters"] = {"file": path.removeprefix("/assets/")}
-    sent = portal.api(event, None)
-    route.fulfill(status=sent["statusCode"], headers=sent["headers"], body=sent["body"])
