@@ -1,7 +1,5 @@
 """AWS on this machine: MiniStack on one port of loopback, the deployed HTTP API on another.
 
-    python -m infra.local.aws --port 4566 --api-port 8080 --state FOLDER --runtime PYTHON
-
 The role of every function is enforced, as in AWS; ACCESS_KEY is the account's root.
 A page in a browser cannot reach AWS here: a request that carries an Origin is refused.
 """
@@ -69,7 +67,7 @@ async def _refuse(send: Send) -> None:
     await send({"type": "http.response.body", "body": b"AWS is not for pages in a browser\n"})
 
 
-async def serve(port: int, api_port: int) -> None:
+async def serve(port: int, api_port: int, log: Path) -> None:
     from hypercorn.asyncio import serve as serve_app
     from hypercorn.config import Config
     from ministack.app import app
@@ -83,6 +81,7 @@ async def serve(port: int, api_port: int) -> None:
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
     keep_attributes_of_nested_resources()
+    write_what_functions_log(log)
     front = Front(app, api_port)
     saving = asyncio.create_task(_save_what_changes(front))
     try:
@@ -104,6 +103,22 @@ def keep_attributes_of_nested_resources() -> None:
         return update(*given, old_attrs or resources.get(logical_id, {}).get("Attributes"))
 
     provisioners._update_resource = remember
+
+
+def write_what_functions_log(log: Path) -> None:
+    """To a file, besides the log groups of CloudWatch."""
+    from ministack.services import lambda_svc
+
+    emit = lambda_svc._emit_lambda_logs
+
+    def emit_and_write(func: Any, request_id: str, text: str, *more: Any, **named: Any) -> None:
+        emit(func, request_id, text, *more, **named)
+        with log.open("a") as file:
+            file.writelines(
+                f"{func['config']['FunctionName']} {line}\n" for line in text.splitlines()
+            )
+
+    lambda_svc._emit_lambda_logs = emit_and_write
 
 
 async def _save_what_changes(front: Front) -> None:
@@ -149,10 +164,11 @@ def main() -> None:
     parser.add_argument("--api-port", type=int, required=True)
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--runtime", type=Path, required=True)
+    parser.add_argument("--functions-log", type=Path, required=True)
     given = parser.parse_args()
     configure(given.port, given.state, given.runtime)
     logging.getLogger("persistence").setLevel(logging.WARNING)
-    asyncio.run(serve(given.port, given.api_port))
+    asyncio.run(serve(given.port, given.api_port, given.functions_log))
 
 
 if __name__ == "__main__":

@@ -162,7 +162,8 @@ class Stack:
         venv.EnvBuilder(clear=True, symlinks=True).create(self.state.runtime)
         aws = ("--port", str(self.ports["aws"]), "--api-port", str(self.ports["api"]))
         folders = ("--state", self.state.aws, "--runtime", self.state.runtime / "bin" / "python")
-        self._start("aws", *aws, *folders)
+        log = ("--functions-log", self.state.logs / "functions.log")
+        self._start("aws", *aws, *folders, *log)
         issuer = ("--port", str(self.ports["issuer"]), "--page", self.api, "--key", self.state.key)
         self._start("issuer", *issuer)
         if self.stripe.is_sandbox:

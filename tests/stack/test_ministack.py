@@ -74,6 +74,7 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
     port = free_port()
     command = [sys.executable, "-m", "infra.local.aws", "--port", str(port)]
     command += ["--api-port", str(free_port()), "--state", str(folder), "--runtime", sys.executable]
+    command += ["--functions-log", str(folder / "functions.log")]
     log = folder / "log"
     process = Process("aws", command, ROOT, log, {"PATH": "/usr/bin:/bin", "TMPDIR": str(folder)})
     url = f"http://127.0.0.1:{port}"
