@@ -62,7 +62,8 @@ export class Api {
     if (refused !== null && !this.#renewals.has(refused)) {
       this.#renewals.set(refused, this.#token({ renew: true }));
     }
-    const token = await (this.#renewals.get(refused) ?? this.#token({ renew: false }));
+    const renewed = this.#renewals.get(refused);
+    const token = await (refused === null ? this.#token({ renew: false }) : renewed);
     if (!token) throw signedOut();
     return token;
   }

@@ -117,6 +117,7 @@ function planOption(plan, choice, choose) {
     plan.id,
     plan.id === choice.plan,
     choose,
+    h("span", { class: "dot" }),
     h("span", { class: "plan-name" }, plan.name),
     h("span", { class: "price", "data-plan": plan.id }),
     h("span", { class: "muted" }, plan.description),

@@ -1,0 +1,185 @@
+"""What holds in every state of the page: names, contrast, keyboard, small screens, large text."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser import shapes
+from tests.browser.scripted import Site, problem
+
+FAILED = problem(500, "internal_error", "Something went wrong here.")
+MEMBER = problem(403, "manager_only", "The billing section is the manager's alone.")
+MANY = shapes.invoices(
+    shapes.invoice(3, status="open"),
+    shapes.invoice(2, status="void", kind="package"),
+    shapes.invoice(1),
+    next_cursor="older",
+)
+GRACE = {"state": "grace", "until": "2027-02-14T00:00:00Z"}
+ENDED = {"state": "ended", "until": "2026-11-01T00:00:00Z"}
+STATES: dict[str, tuple[Any, Any, str]] = {
+    "empty": (shapes.no_subscription(), shapes.invoices(), "/"),
+    "cancelled": (shapes.open_checkout(), shapes.invoices(), "/?checkout=cancelled"),
+    "confirming": (shapes.open_checkout(), shapes.invoices(), "/?checkout=success"),
+    "active": (shapes.subscribed(), MANY, "/"),
+    "grace": (shapes.subscribed(GRACE, status="past_due"), MANY, "/"),
+    "ending": (shapes.subscribed(ends_at="2027-01-31T00:00:00Z", renews_at=None), MANY, "/"),
+    "ended": (shapes.subscribed(ENDED, status="canceled"), MANY, "/"),
+    "failed": (FAILED, FAILED, "/"),
+    "member": (MEMBER, MEMBER, "/"),
+}
+in_every_state = pytest.mark.parametrize("state", STATES)
+
+Show = Callable[[str], None]
+Violations = Callable[[], list[str]]
+
+
+@pytest.fixture
+def show(site: Site, page: Page) -> Show:
+    def show(state: str) -> None:
+        billing, invoices, address = STATES[state]
+        site.answers("GET /billing", billing)
+        site.answers("GET /invoices", invoices)
+        site.answers("GET /catalog", shapes.catalog())
+        site.sign_in(page, address)
+        expect(page.locator("billing-tab .tab")).to_be_visible()
+        expect(page.locator(".skeleton")).to_have_count(0)
+
+    return show
+
+
+@pytest.fixture
+def violations(page: Page, complaints: list[str]) -> Violations:
+    """What axe finds; contrast that it cannot decide counts too."""
+
+    def violations() -> list[str]:
+        before = list(complaints)
+        found = Axe().run(page).response
+        complaints[:] = before  # axe tries inline styles of its own, which the policy refuses
+        undecided = [each for each in found["incomplete"] if each["id"] == "color-contrast"]
+        return [
+            f"{rule['id']}: {node['target']}: {node.get('failureSummary', '')}"
+            for rule in [*found["violations"], *undecided]
+            for node in rule["nodes"]
+        ]
+
+    return violations
+
+
+@in_every_state
+def test_names_roles_and_contrast_are_right(
+    page: Page, show: Show, violations: Violations, state: str
+) -> None:
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    show(state)
+    assert violations() == []
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    assert violations() == []
+
+
+def test_the_entrance_has_names_roles_and_contrast(
+    site: Site, page: Page, violations: Violations
+) -> None:
+    page.goto(f"{site.origin}/?code=stolen&state=forged")
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert violations() == []
+
+
+@in_every_state
+def test_nothing_is_cut_off_at_320_pixels_and_with_text_twice_as_large(
+    page: Page, show: Show, state: str
+) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    show(state)
+    assert overflowing(page) == []
+    page.set_viewport_size({"width": 640, "height": 640})
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert overflowing(page) == []
+
+
+def overflowing(page: Page) -> list[str]:
+    """What reaches beyond the right edge of the window; a narrow table's head is out of sight."""
+    found: list[str] = page.evaluate("""() => {
+        const all = (root) => [...root.querySelectorAll("*")].flatMap((each) =>
+            [each, ...(each.shadowRoot ? all(each.shadowRoot) : [])]);
+        return all(document).filter((each) => each.checkVisibility() && !each.closest("thead"))
+            .filter((each) => each.getBoundingClientRect().right > innerWidth + 0.5)
+            .map((each) => `${each.localName}.${each.className}`);
+    }""")
+    return found
+
+
+def focused(page: Page) -> str:
+    """Name of what has the focus, which must be in view with a visible outline."""
+    name: str = page.evaluate("""() => {
+        const deepest = (root) => root.activeElement?.shadowRoot?.activeElement
+            ? deepest(root.activeElement.shadowRoot) : root.activeElement;
+        const focused = deepest(document);
+        if (focused === document.body) return "";
+        const outlined = focused.type === "radio" ? focused.nextElementSibling : focused;
+        if (getComputedStyle(outlined).outlineStyle === "none") return "no outline";
+        return focused.ariaLabel ?? (focused.type === "radio" ? focused.name : focused.innerText);
+    }""")
+    return name
+
+
+def walk(page: Page) -> list[str]:
+    """Names along the Tab key, from the top of the page to its end."""
+    names: list[str] = []
+    while len(names) < 30:
+        page.keyboard.press("Tab")
+        names.append(focused(page))
+        if names[-1] == "":
+            break
+    return names[:-1]
+
+
+def test_the_keyboard_reaches_everything_in_reading_order(page: Page, show: Show) -> None:
+    show("active")
+    download = "Download PDF of invoice ACME0001-000"
+    assert walk(page) == [
+        "Skip to billing",
+        "Sign out",
+        "help@sales.test",
+        f"{download}3",
+        f"{download}2",
+        f"{download}1",
+        "Show older invoices",
+    ]
+
+
+def test_each_group_of_choices_is_one_stop_of_the_keyboard(page: Page, show: Show) -> None:
+    show("empty")
+    stops = ["Skip to billing", "Sign out", "cycle", "currency", "plan", "Subscribe"]
+    assert walk(page) == [*stops, "help@sales.test"]
+
+
+def test_a_choice_is_made_with_the_arrow_keys(page: Page, show: Show) -> None:
+    show("empty")
+    page.get_by_role("radio", name="Monthly").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="Quarterly")).to_be_checked()
+    expect(page.get_by_text("US$159.00")).to_be_visible()
+
+
+def test_skipping_leads_into_the_billing(page: Page, show: Show) -> None:
+    show("active")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+
+
+def test_without_motion_nothing_turns(page: Page, show: Show) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    show("confirming")
+    expect(page.locator(".spinner")).to_have_css("animation-name", "none")
+
+
+def test_on_paper_there_are_no_buttons(page: Page, show: Show) -> None:
+    page.emulate_media(media="print")
+    show("active")
+    expect(page.get_by_role("rowheader", name="ACME0001-0003")).to_be_visible()
+    expect(page.get_by_role("button")).to_have_count(0)
