@@ -26,6 +26,6 @@ token: environment-local
 .PHONY: environment-local environment-dev
 environment-local environment-dev: environment-%:
 	@command -v "$(PYTHON)" >/dev/null || { \
-		echo "Python 3.11 or newer is needed$(if $(PYTHON), and $(PYTHON) is not there)." \
+		echo "Python 3.11 or newer is needed$(if $(PYTHON),: $(PYTHON) is not there)." \
 			"Install it, or say where it is: make $(firstword $(MAKECMDGOALS)) PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) infra/local/environment.py $(if $(filter dev,$*),local dev,local)

@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+import venv
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,12 @@ def _as_over_tls(scope: Scope) -> Scope:
 async def _refuse(send: Send) -> None:
     await send({"type": "http.response.start", "status": 403, "headers": []})
     await send({"type": "http.response.body", "body": b"AWS is not for pages in a browser\n"})
+
+
+def create_runtime(folder: Path) -> Path:
+    """A Python without packages for the functions, so that they see their layer's alone."""
+    venv.EnvBuilder(clear=True, symlinks=True).create(folder)
+    return folder / "bin" / "python"
 
 
 async def serve(port: int, api_port: int, log: Path) -> None:
@@ -154,7 +161,7 @@ def configure(port: int, state: Path, runtime: Path) -> None:
             "LOG_LEVEL": "INFO",
         }
     )
-    # Functions run in this interpreter, which sees the layer and nothing of this environment.
+    # MiniStack runs functions with this one.
     sys.executable = str(runtime)
 
 

@@ -17,7 +17,6 @@ import signal
 import subprocess
 import sys
 import time
-import venv
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from infra.local.aws import REGION
+from infra.local.aws import REGION, create_runtime
 from infra.local.build import BuildFailed
 from infra.local.deploy import Deployment, DeploymentFailed
 from infra.local.people import ANA, Person
@@ -159,9 +158,9 @@ class Stack:
         self.state.release()
 
     def _start_processes(self) -> None:
-        venv.EnvBuilder(clear=True, symlinks=True).create(self.state.runtime)
+        runtime = create_runtime(self.state.runtime)
         aws = ("--port", str(self.ports["aws"]), "--api-port", str(self.ports["api"]))
-        folders = ("--state", self.state.aws, "--runtime", self.state.runtime / "bin" / "python")
+        folders = ("--state", self.state.aws, "--runtime", runtime)
         log = ("--functions-log", self.state.logs / "functions.log")
         self._start("aws", *aws, *folders, *log)
         issuer = ("--port", str(self.ports["issuer"]), "--page", self.api, "--key", self.state.key)
@@ -294,14 +293,13 @@ def up(state: State, environment: Mapping[str, str]) -> None:
 
 def down(state: State) -> None:
     running = state.running()
-    if not running:
-        say(f"Nothing is up on {state.folder}.")
-    elif state.is_claimed:
-        end(running[0])
-    for left in running[1:]:
-        end(left)
+    for each in running:
+        end(each)
     if running:
         say(f"Ended. What was done is kept in {state.folder}.")
+    else:
+        say(f"Nothing is up on {state.folder}.")
+    state.clear()
 
 
 def token(state: State, environment: Mapping[str, str]) -> str:

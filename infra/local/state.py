@@ -180,12 +180,16 @@ class State:
         _write(self.published, stack)
 
     def release(self) -> None:
-        self.published.unlink(missing_ok=True)
-        self._running.unlink(missing_ok=True)
-        shutil.rmtree(self.tmp, ignore_errors=True)
+        self.clear()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def clear(self) -> None:
+        """Remove what is there only while a stack is up."""
+        self.published.unlink(missing_ok=True)
+        self._running.unlink(missing_ok=True)
+        shutil.rmtree(self.tmp, ignore_errors=True)
 
 
 def _versions() -> dict[str, Any]:

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 
 FUNCTION = '''
 import base64, json, os, time
+from importlib.util import find_spec
 from pathlib import Path
 
 FOLDER = Path(os.environ["FOLDER"])
@@ -51,7 +53,7 @@ def answer(event, context):
         while len(list(FOLDER.iterdir())) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
         return {"statusCode": 200, "body": str(len(list(FOLDER.iterdir())))}
-    told = {"event": event, "credentials": {
+    told = {"event": event, "moto": bool(find_spec("moto")), "credentials": {
         name.lower(): os.environ[name]
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
     }}
@@ -73,7 +75,8 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
     folder = tmp_path_factory.mktemp("ministack")
     port = free_port()
     command = [sys.executable, "-m", "infra.local.aws", "--port", str(port)]
-    command += ["--api-port", str(free_port()), "--state", str(folder), "--runtime", sys.executable]
+    command += ["--api-port", str(free_port()), "--state", str(folder)]
+    command += ["--runtime", str(aws.create_runtime(folder / "runtime"))]
     command += ["--functions-log", str(folder / "functions.log")]
     log = folder / "log"
     process = Process("aws", command, ROOT, log, {"PATH": "/usr/bin:/bin", "TMPDIR": str(folder)})
@@ -300,6 +303,11 @@ class TestHttpApi:
 
         with ThreadPoolExecutor(2) as threads:
             assert list(threads.map(meet, range(2))) == ["2", "2"]
+
+
+def test_a_function_does_not_see_the_packages_of_this_environment(address: str) -> None:
+    assert find_spec("moto")
+    assert post(address, b"{}", "application/json").json()["moto"] is False
 
 
 class TestRoles:

@@ -1,0 +1,256 @@
+"""Starting, ending, starting again, and what is said when that is not possible."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import jwt
+import pytest
+
+from infra.local.people import ANA
+from infra.local.processes import Identity, wait_until
+from infra.local.stack import Unable, choose_stripe, token
+from infra.local.state import State, StateUnusable
+from tests.stack.running import ROOT, Folder, NotStarted, Stack
+
+LISTENING = "0A"
+LOOPBACK = "0100007F"
+ITEM = {"pk": {"S": "kept"}, "sk": {"S": "kept"}}
+
+
+@dataclass(frozen=True)
+class Restarted:
+    before: Stack
+    after: Stack
+    token: str
+    ended: list[Identity]
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Folder]:
+    """Where the stack of this module starts and ends several times."""
+    folder = Folder(Path(tempfile.mkdtemp(prefix="billing-kept-")))
+    yield folder
+    folder.down()
+    shutil.rmtree(folder.path)
+
+
+@pytest.fixture(scope="module")
+def restarted(folder: Folder) -> Restarted:
+    """A stack with an item in its table, after it was ended and started on another port."""
+    before = folder.up()
+    table = before.outputs["TableName"]
+    before.client("dynamodb").put_item(TableName=table, Item=ITEM)
+    token = before.token()
+    first = processes(folder)
+    folder.down()
+    after = folder.up()
+    sys.stderr.write(f"\na second start took {after.start_seconds:.1f} s\n")
+    return Restarted(before, after, token, first)
+
+
+@pytest.fixture(scope="module")
+def killed(folder: Folder, restarted: Restarted) -> list[Identity]:
+    """The processes of a stack whose first one was killed."""
+    supervisor, *others = processes(folder)
+    os.kill(supervisor.pid, signal.SIGKILL)
+    with suppress(TimeoutError):
+        wait_until(lambda: ended(others), 20)
+    return others
+
+
+def processes(folder: Folder) -> list[Identity]:
+    """The processes of the stack, its first one first, and all of theirs."""
+    noted = json.loads((folder.path / "running.json").read_text())["processes"]
+    found = [each["pid"] for each in noted]
+    parents = {pid: _parent(pid) for pid in _pids()}
+    while more := [pid for pid, parent in parents.items() if parent in found and pid not in found]:
+        found += more
+    return [identity for pid in found if (identity := Identity.of(pid))]
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    except OSError:
+        return None
+
+
+def listening_addresses(pids: set[int]) -> set[str]:
+    """Where processes listen, as /proc/net/tcp writes addresses."""
+    sockets = set()
+    for pid in pids:
+        for handle in Path(f"/proc/{pid}/fd").iterdir():
+            sockets.add(os.readlink(handle).removeprefix("socket:").strip("[]"))
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for row in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = row.split()
+            if fields[3] == LISTENING and fields[9] in sockets:
+                found.add(fields[1].rsplit(":")[0])
+    return found
+
+
+def ended(identities: list[Identity]) -> bool:
+    return not any(identity.alive for identity in identities)
+
+
+def test_nothing_listens_outside_loopback(stack: Stack) -> None:
+    assert listening_addresses({each.pid for each in processes(stack.folder)}) == {LOOPBACK}
+
+
+def test_a_second_stack_on_the_same_folder_is_refused(stack: Stack) -> None:
+    with pytest.raises(NotStarted, match=f"is up on .* already at {stack.api}"):
+        stack.folder.up()
+
+
+def test_the_makefiles_token_is_of_the_same_person_as_signing_in_gives(stack: Stack) -> None:
+    given = stack.folder.command("token", ACCOUNT="acme", ROLE="manager", EMAIL="ana@acme.test")
+    claims = jwt.decode(given.stdout.strip(), options={"verify_signature": False})
+    assert ANA.claims.items() <= claims.items()
+
+
+def test_ending_leaves_no_process(restarted: Restarted) -> None:
+    assert len(restarted.ended) >= 5
+    assert ended(restarted.ended)
+
+
+def test_what_was_done_is_there_after_a_restart(restarted: Restarted) -> None:
+    table = restarted.after.outputs["TableName"]
+    found = restarted.after.client("dynamodb").get_item(TableName=table, Key=ITEM)
+    assert found["Item"] == ITEM
+
+
+def test_a_token_stays_valid_over_a_restart(restarted: Restarted) -> None:
+    headers = {"authorization": f"Bearer {restarted.token}"}
+    answer = httpx.get(f"{restarted.after.api}/catalog", headers=headers, timeout=20)
+    assert answer.status_code == 200
+
+
+def test_webhooks_follow_the_page_to_another_port(restarted: Restarted) -> None:
+    after = restarted.after
+    key = ("sk_test_sandbox", "")
+    endpoints = httpx.get(f"{after.stripe}/v1/webhook_endpoints", auth=key).json()["data"]
+    assert restarted.before.api != after.api
+    assert [each["url"] for each in endpoints] == [f"{after.api}/webhooks/stripe"]
+
+
+def test_no_process_outlives_a_stack_that_was_killed(killed: list[Identity]) -> None:
+    assert len(killed) >= 4
+    assert ended(killed)
+
+
+@pytest.mark.usefixtures("killed")
+def test_ctrl_c_ends_every_process_also_after_a_crash(folder: Folder) -> None:
+    folder.down()
+    foreground = folder.start("run")
+    wait_until((folder.path / "stack.json").exists, 60)
+    started = processes(folder)
+    foreground.send_signal(signal.SIGINT)
+    output, _ = foreground.communicate(timeout=30)
+    assert (foreground.returncode, ended(started)) == (0, True), output
+
+
+@pytest.mark.usefixtures("killed")
+def test_only_what_lasts_is_left_in_the_folder(folder: Folder) -> None:
+    folder.down()
+    left = {entry.name for entry in folder.path.iterdir()}
+    assert left == {"aws", "issuer.pem", "lock", "logs", "runtime", "state.json", "stripe.sqlite3"}
+
+
+def test_a_taken_port_is_named_with_who_holds_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        result = Folder(tmp_path / "state").command("run", PORT=str(port))
+    assert result.returncode == 1
+    assert f"Port {port} is taken by" in result.stderr
+    assert f"(process {os.getpid()})" in result.stderr
+    assert f"PORT={port + 1}" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"STRIPE_API_KEY": "sk_live_1"}, "is a live key"),
+        ({"STRIPE_API_KEY": "rk_live_1"}, "is a live key"),
+        ({"STRIPE_API_KEY": "pk_test_1"}, "is no test key"),
+        ({"STRIPE_API_KEY": "sk_test_1"}, "stripe listen"),
+    ],
+)
+def test_only_a_test_key_with_its_webhook_secret_is_taken(
+    environment: dict[str, str], said: str
+) -> None:
+    with pytest.raises(Unable, match=said):
+        choose_stripe(environment, 0)
+
+
+def test_with_a_test_key_the_stack_talks_to_stripe() -> None:
+    given = {"STRIPE_API_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRET": "whsec_1"}
+    stripe = choose_stripe(given, 0)
+    assert (stripe.base, stripe.key) == ("https://api.stripe.com", "sk_test_1")
+    assert not stripe.is_sandbox
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    for refused in (State(tmp_path).check, State(tmp_path).reset):
+        with pytest.raises(StateUnusable, match="is no state folder of this stack"):
+            refused()
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("marker", ['{"format": 0, "ministack": "1.0.0"}', "not json", "[]"])
+def test_a_stale_folder_is_refused_with_a_way_out(tmp_path: Path, marker: str) -> None:
+    (tmp_path / "state.json").write_text(marker)
+    with pytest.raises(StateUnusable, match="RESET=1 starts anew"):
+        State(tmp_path).check()
+    State(tmp_path).reset()
+    State(tmp_path).check()
+
+
+@pytest.mark.parametrize("file", ["aws/services/dynamodb.json", "stripe.sqlite3"])
+def test_a_damaged_file_is_named(tmp_path: Path, file: str) -> None:
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text("{ damaged")
+    with pytest.raises(StateUnusable, match=f"{file} cannot be read"):
+        State(tmp_path).check()
+
+
+def test_a_folder_used_with_the_sandbox_is_not_mixed_with_stripe(tmp_path: Path) -> None:
+    State(tmp_path).settle("the sandbox", 8080)
+    with pytest.raises(StateUnusable, match="it knows customers of the sandbox"):
+        State(tmp_path).settle("Stripe's test mode", 8080)
+
+
+def test_ports_stay_the_same_while_they_are_free(tmp_path: Path) -> None:
+    before = State(tmp_path).settle("the sandbox", 8080)
+    assert State(tmp_path).settle("the sandbox", 8080) == before
+    with socket.create_server(("127.0.0.1", before["aws"])):
+        after = State(tmp_path).settle("the sandbox", 8080)
+    assert after["aws"] != before["aws"]
+
+
+def test_a_token_needs_a_stack_that_was_up_once(tmp_path: Path) -> None:
+    with pytest.raises(Unable, match="No stack was ever up"):
+        token(State(tmp_path), {})
+
+
+def test_a_missing_python_is_said_to_be_missing() -> None:
+    command = ["make", "run", "PYTHON=/nowhere/python3"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode != 0
+    assert "Python 3.11 or newer is needed: /nowhere/python3 is not there." in result.stderr
