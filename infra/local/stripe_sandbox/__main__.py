@@ -2,6 +2,8 @@
 
 import argparse
 import logging
+import signal
+import sys
 from pathlib import Path
 
 import uvicorn
@@ -30,6 +32,8 @@ def main() -> None:
         parser.error("the secret key must be a test key: sk_test_…")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     rules = Rules(draft_seconds=given.draft_seconds, after_retries=given.after_retries)
+    for told in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(told, lambda *_: sys.exit(0))  # uvicorn raises it again once it is done
     base = f"http://127.0.0.1:{given.port}"
     app = create_app(Sandbox(given.state, given.secret_key, base, rules))
     uvicorn.run(
@@ -37,6 +41,7 @@ def main() -> None:
         host="127.0.0.1",
         port=given.port,
         http=DroppingProtocol,
+        ws="none",
         log_level="warning",
         timeout_graceful_shutdown=2,
     )

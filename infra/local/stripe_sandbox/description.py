@@ -130,7 +130,7 @@ def _typed_scalar(value: str, schema: Schema) -> Any:
         return float(value)
     if kind == "boolean" and value in ("true", "false"):
         return value == "true"
-    if value == "" and "enum" not in schema:
+    if kind == "string" and value == "" and "enum" not in schema:
         return None  # an empty string unsets; where that is allowed, an enum says so
     return value
 
@@ -149,35 +149,36 @@ def _cause(error: ValidationError) -> ValidationError:
 
 def _refusal(error: ValidationError) -> InvalidRequest:
     path = [str(segment) for segment in error.absolute_path]
+    given: Any = error.instance
+    rule: Any = error.validator_value
     if error.validator == "additionalProperties":
-        known = error.schema["properties"]
-        path.append(next(name for name in error.instance if name not in known))
+        schema: Any = error.schema
+        path.append(next(name for name in given if name not in schema["properties"]))
         param = forms.join(path)
         return InvalidRequest(
             f"Received unknown parameter: {param}", code="parameter_unknown", param=param
         )
     if error.validator == "required":
-        path.append(next(name for name in error.validator_value if name not in error.instance))
+        path.append(next(name for name in rule if name not in given))
         param = forms.join(path)
         return InvalidRequest(
             f"Missing required param: {param}.", code="parameter_missing", param=param
         )
-    return _wrong_value(error, forms.join(path))
+    return _wrong_value(given, str(error.validator), rule, forms.join(path))
 
 
-def _wrong_value(error: ValidationError, param: str) -> InvalidRequest:
-    value = error.instance
+def _wrong_value(value: Any, validator: str, rule: Any, param: str) -> InvalidRequest:
     if value is None:
         message = (
             f"You passed an empty string for '{param}'. We assume empty values are an attempt to "
             f"unset a parameter; however '{param}' cannot be unset."
         )
         return InvalidRequest(message, code="parameter_invalid_empty", param=param)
-    if error.validator == "enum":
-        allowed = [str(option) for option in error.validator_value if option]
+    if validator == "enum":
+        allowed = [str(option) for option in rule if option]
         listed = " or ".join(filter(None, [", ".join(allowed[:-1]), allowed[-1]]))
         return InvalidRequest(f"Invalid {param}: must be one of {listed}", param=param)
-    kind = error.validator_value if error.validator == "type" else "string"
+    kind = rule if validator == "type" else "string"
     kind = {"object": "hash"}.get(kind, kind)
     code = "parameter_invalid_integer" if kind == "integer" else None
     return InvalidRequest(f"Invalid {kind}: {value}", code=code, param=param)

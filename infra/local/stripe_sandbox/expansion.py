@@ -41,28 +41,29 @@ def _expand(world: World, value: Any, schema: Body, segments: list[str], path: s
         return
     first, *rest = segments
     if isinstance(value, dict) and value.get("object") == "list":
-        for item in value["data"] if first == "data" else [{}]:
+        if first != "data":
+            raise _not_expandable(path)
+        for item in value["data"]:
             _expand(world, item, {}, rest, path)
         return
-    fields = _fields(value, schema)
-    if first not in fields:
+    described = _described(value, schema)
+    if first not in described.get("x-expandable-fields", ()):
         raise _not_expandable(path)
-    inner = fields[first]
+    inner = described["properties"][first]
     if isinstance(value.get(first), str) and inner.get("x-expandable"):
         value[first] = copy.deepcopy(world.look_up(value[first]))
     elif first not in value:
         value[first] = _include(world, value, first)
-    elif not rest and not isinstance(value[first], dict | None):
-        raise _not_expandable(path)
     _expand(world, value[first], inner, rest, path)
 
 
-def _fields(value: Any, schema: Body) -> Body:
+def _described(value: Any, schema: Body) -> Body:
+    """The schema of a hash: by its kind, or as its place in another says."""
     if isinstance(value, dict) and "object" in value:
         schema = description.object_schema(value["object"])
     for option in schema.get("anyOf", [schema]):
-        found: Body = description.resolve(option).get("properties", {})
-        if found:
+        found = description.resolve(option)
+        if "properties" in found:
             return found
     return {}
 

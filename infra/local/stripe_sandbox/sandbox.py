@@ -87,10 +87,10 @@ class Sandbox:
                 self._set(max(at, self.now()))
                 self._do_all_due()
                 left = deadline - time.monotonic()
-                self.deliveries.wait(max(0.0, min(STEP_SECONDS, left)))
+                self.deliveries.wait(max(0.0, min(STEP_SECONDS, left)), retries=False)
             self._set(to)
             self.deliveries.wake()
-            self.deliveries.wait(max(0.0, deadline - time.monotonic()))
+            self.deliveries.wait(max(0.0, deadline - time.monotonic()), retries=True)
             return self.work(lambda world: _events_since(world, before))
 
     def _set(self, now: int) -> None:

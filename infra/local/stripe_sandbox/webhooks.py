@@ -115,21 +115,25 @@ class Deliveries:
             ).fetchall()
         return [_shown(row) for row in rows]
 
-    def wait(self, seconds: float) -> bool:
-        """Until nothing is left to deliver, at most so long; whether that was reached."""
+    def wait(self, seconds: float, *, retries: bool) -> bool:
+        """Until all was delivered, or (without `retries`) tried once; at most so long.
+
+        Returns whether that was reached.
+        """
         deadline = time.monotonic() + seconds
+        most_attempts = TRIES if retries else 1
         with self._news:
-            while self._pending() and not self.order["hold"]:
+            while self._pending(most_attempts) and not self.order["hold"]:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return False
                 self._news.wait(min(left, 1.0))
         return True
 
-    def _pending(self) -> bool:
+    def _pending(self, most_attempts: int) -> bool:
+        query = "SELECT 1 FROM deliveries WHERE state = 'pending' AND attempts < ? LIMIT 1"
         with self._store.reading() as connection:
-            query = "SELECT 1 FROM deliveries WHERE state = 'pending' LIMIT 1"
-            return connection.execute(query).fetchone() is not None
+            return connection.execute(query, (most_attempts,)).fetchone() is not None
 
     def _run(self) -> None:
         while not self._stopping:
@@ -203,7 +207,7 @@ class Deliveries:
                     answer.text,
                     time.time(),
                     time.time() + REAL_BACKOFF[step],
-                    self._now() + SANDBOX_BACKOFF[step],
+                    known["due_sandbox"] + SANDBOX_BACKOFF[step],
                     row["seq"],
                 ),
             )
