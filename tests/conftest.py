@@ -23,7 +23,7 @@ os.environ |= PLACEHOLDERS | {
     "CLOCK_URL": f"{SANDBOX}/sandbox/clock",
     "POWERTOOLS_SERVICE_NAME": "billing",
     "STRIPE_API_BASE": SANDBOX,
-    "STRIPE_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:stripe-AbCdEf",
+    "STRIPE_SECRET_ARN": "stripe",
     "STRIPE_EVENTS_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/events.fifo",
     "TABLE_NAME": "billing",
     "DOCUMENTS_BUCKET": "billing-documents",

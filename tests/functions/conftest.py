@@ -1,0 +1,91 @@
+"""The functions in this process: AWS by moto, Stripe by the sandbox over the wire."""
+
+import json
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import httpx
+import pytest
+import stripe
+from moto import mock_aws
+
+from billing.adapters import queue
+from billing.domain.catalog import load_catalog
+from infra.stripe_setup import apply_catalog
+from tests.conftest import SANDBOX
+from tests.functions.product import API_KEY, WEBHOOK_SECRET, Product, make_queue
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Stripe sandbox with the catalog applied."""
+    folder = tmp_path_factory.mktemp("sandbox")
+    command = [sys.executable, "-m", "infra.local.stripe_sandbox"]
+    command += ["--port", SANDBOX.rsplit(":", 1)[1], "--secret-key", API_KEY]
+    command += ["--state", str(folder / "sandbox.sqlite3")]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+    try:
+        _await_health(process, folder / "log")
+        client = stripe.StripeClient(API_KEY, base_addresses={"api": SANDBOX})
+        apply_catalog(client, load_catalog().products)
+        yield SANDBOX
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _await_health(process: "subprocess.Popen[bytes]", log: Path) -> None:
+    until = time.monotonic() + 20
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            if httpx.get(f"{SANDBOX}/sandbox/health").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    pytest.fail(f"the sandbox did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[None]:
+    with mock_aws():
+        _create_table()
+        boto3.client("s3").create_bucket(
+            Bucket="billing-documents",
+            CreateBucketConfiguration={"LocationConstraint": "eu-west-1"},
+        )
+        content = {"api_key": API_KEY, "webhook_secrets": [WEBHOOK_SECRET]}
+        secrets = boto3.client("secretsmanager")
+        secrets.create_secret(Name="stripe", SecretString=json.dumps(content))
+        yield
+
+
+@pytest.fixture
+def product(aws: None, sandbox: str, monkeypatch: pytest.MonkeyPatch) -> Product:
+    """One AWS account and one Stripe account for all tests; a paying account and a queue each."""
+    name = f"acme-{uuid.uuid4().hex[:10]}"
+    product = Product(account=name, sandbox=sandbox, queue=make_queue(name))
+    monkeypatch.setattr(queue, "_URL", product.queue)
+    return product
+
+
+def _create_table() -> None:
+    boto3.client("dynamodb").create_table(
+        TableName="billing",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+        ],
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+    )

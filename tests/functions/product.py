@@ -1,0 +1,225 @@
+"""The product as its users and Stripe meet it, without HTTP: events in, answers out."""
+
+import hashlib
+import hmac
+import json
+import time
+from dataclasses import dataclass
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import httpx
+import stripe
+
+import checkout
+import invoices
+import overview
+import portal
+import reconcile
+import webhook_process
+import webhook_receive
+from billing.adapters.stripe.snapshots import noted
+from billing.http import Api
+from tests.factories import api_event, event_file, unsigned
+
+API_KEY = "sk_test_sandbox"
+WEBHOOK_SECRET = "whsec_tests"
+VISA = "4242424242424242"
+
+APIS: dict[str, Api] = {
+    "overview": overview.api,
+    "checkout": checkout.api,
+    "invoices": invoices.api,
+    "webhook_receive": webhook_receive.api,
+    "portal": portal.api,
+}
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def code(self) -> str:
+        """Of a problem document."""
+        assert self.headers["content-type"] == "application/problem+json", self.text
+        document = self.json
+        assert document["status"] == self.status
+        assert {"type", "title", "detail"} <= document.keys()
+        return str(document["code"])
+
+
+@dataclass
+class Product:
+    account: str
+    sandbox: str
+    queue: str = ""
+
+    @property
+    def at_stripe(self) -> stripe.StripeClient:
+        return stripe.StripeClient(API_KEY, base_addresses={"api": self.sandbox})
+
+    def call(
+        self,
+        route: str,
+        *,
+        claims: dict[str, str | None] | None = None,
+        signed_in: bool = True,
+        **changes: Any,
+    ) -> Answer:
+        name, api = next((name, api) for name, api in APIS.items() if route in api.routes)
+        given = {"account_id": self.account, "email": f"ana@{self.account}.test"} | (claims or {})
+        event = api_event(name, route, claims=given, **changes)
+        if not signed_in and "authorizer" in event["requestContext"]:
+            event = unsigned(event)
+        answer = api(event, None)
+        assert answer["headers"]["x-request-id"] == event["requestContext"]["requestId"]
+        return Answer(answer["statusCode"], answer["headers"], answer["body"])
+
+    def billing(self) -> Any:
+        answer = self.call("GET /billing")
+        assert answer.status == 200, answer.text
+        return answer.json
+
+    def open_checkout(
+        self, key: str = "intent", *, plan: str = "starter", cycle: str = "monthly", **more: Any
+    ) -> Answer:
+        body = {"plan": plan, "cycle": cycle, **more.pop("extra", {})}
+        return self.call(
+            "POST /subscription/checkout", body=body, headers={"idempotency-key": key}, **more
+        )
+
+    def pay(self, url: str, card: str = VISA, **more: Any) -> httpx.Response:
+        session = url.rsplit("/", 1)[1].split("#")[0]
+        return httpx.post(
+            f"{self.sandbox}/sandbox/checkout/{session}/pay", json={"card": card, **more}
+        )
+
+    def subscribe(self, cycle: str = "monthly") -> None:
+        """Pays a Checkout; nothing of it has reached the product yet."""
+        paid = self.pay(self.open_checkout(cycle=cycle).json["url"])
+        assert paid.status_code == 200, paid.text
+
+    def happened(self, *types: str) -> list[dict[str, Any]]:
+        """Stripe's events of this account's customers, oldest first; of `types` if given."""
+        # As bytes on the wire: the client would make Decimals of some numbers.
+        listed = httpx.get(
+            f"{self.sandbox}/v1/events",
+            params={"limit": 100},
+            headers={"authorization": f"Bearer {API_KEY}"},
+        )
+        events = listed.json()["data"]
+        mine = {each.id for each in self.customers()}
+        return [
+            event
+            for event in reversed(events)
+            if _customer(event) in mine and (not types or event["type"] in types)
+        ]
+
+    def customers(self) -> list[stripe.Customer]:
+        listed = self.at_stripe.v1.customers.list({"limit": 100}).auto_paging_iter()
+        return [each for each in listed if noted(each, "account_id") == self.account]
+
+    def receive(
+        self, event: dict[str, Any], *, secret: str = WEBHOOK_SECRET, age: int = 0
+    ) -> Answer:
+        """Stripe posts `event`, signed `age` seconds ago."""
+        body = json.dumps(event)
+        at = int(time.time()) - age
+        signed = hmac.new(secret.encode(), f"{at}.{body}".encode(), hashlib.sha256).hexdigest()
+        headers: dict[str, str | None] = {"stripe-signature": f"t={at},v1={signed}"}
+        return self.call("POST /webhooks/stripe", body=body, headers=headers)
+
+    def process(self) -> list[str]:
+        """Lambda takes what is in the queue once; returns the events that failed."""
+        found = self._receive()
+        if not found:
+            return []
+        records = [_record(message) for message in found]
+        failed = webhook_process.handler({"Records": records}, None)["batchItemFailures"]
+        failures = {failure["itemIdentifier"] for failure in failed}
+        for message in found:
+            if message["MessageId"] not in failures:
+                _sqs().delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+        return [
+            json.loads(message["Body"])["id"]
+            for message in found
+            if message["MessageId"] in failures
+        ]
+
+    def deliver(self, events: list[dict[str, Any]]) -> None:
+        """Stripe posts `events` in this order, each processed before the next."""
+        for event in events:
+            assert self.receive(event).status == 200
+            assert self.process() == []
+
+    def catch_up(self) -> int:
+        """The scheduled reconciler runs, and what it found is processed; returns how many."""
+        context = SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000)
+        queued = int(reconcile.handler(event_file("reconcile"), context)["queued"])
+        for _ in range(queued):
+            assert self.process() == []
+        return queued
+
+    def advance(self, duration: str) -> None:
+        """Moves the clock of Stripe and of the product, for example by `P1M`."""
+        answer = httpx.post(f"{self.sandbox}/sandbox/clock", json={"advance": duration}, timeout=30)
+        assert answer.status_code == 200, answer.text
+
+    def rows(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Everything on record for this account, by key."""
+        items = _dynamodb().scan(TableName="billing")["Items"]
+        return {
+            (item["pk"]["S"], item["sk"]["S"]): item
+            for item in items
+            if item["pk"]["S"].startswith(f"ACCOUNT#{self.account}")
+        }
+
+    def queued(self) -> int:
+        attributes = _sqs().get_queue_attributes(QueueUrl=self.queue, AttributeNames=["All"])
+        return int(attributes["Attributes"]["ApproximateNumberOfMessages"])
+
+    def _receive(self) -> list[Any]:
+        found = _sqs().receive_message(
+            QueueUrl=self.queue, MaxNumberOfMessages=10, AttributeNames=["All"]
+        )
+        return list(found.get("Messages", []))
+
+
+def make_queue(name: str) -> str:
+    """A queue as messaging.yaml makes it; returns its URL."""
+    made = _sqs().create_queue(QueueName=f"{name}.fifo", Attributes={"FifoQueue": "true"})
+    return str(made["QueueUrl"])
+
+
+@cache
+def _sqs() -> Any:
+    return boto3.client("sqs")
+
+
+@cache
+def _dynamodb() -> Any:
+    return boto3.client("dynamodb")
+
+
+def _customer(event: dict[str, Any]) -> str:
+    subject = event["data"]["object"]
+    return str(subject["id"] if subject["object"] == "customer" else subject.get("customer"))
+
+
+def _record(message: Any) -> dict[str, Any]:
+    record: dict[str, Any] = event_file("webhook_process")["Records"][0]
+    return record | {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": record["attributes"] | message["Attributes"],
+    }

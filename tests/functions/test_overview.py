@@ -1,0 +1,122 @@
+"""GET /billing, /catalog, /entitlements, /health."""
+
+import pytest
+
+from billing.adapters.dynamodb import accounts, reading
+from billing.adapters.dynamodb.transaction import Transaction
+from billing.domain.account import Member, MemberStatus, Role
+from tests.functions.product import Product
+
+MIA: dict[str, str | None] = {"sub": "user-mia", "role": "member"}
+
+
+def join(product: Product, status: MemberStatus) -> None:
+    write = Transaction()
+    member = Member(id="user-mia", email="mia@x.test", name="Mia", role=Role.MEMBER, status=status)
+    accounts.put_member(write, product.account, member, version=0)
+    write.commit()
+
+
+def test_the_first_call_of_a_manager_makes_the_account(product: Product) -> None:
+    assert product.billing()["account"] == {"id": product.account}
+    assert (f"ACCOUNT#{product.account}", "ACCOUNT") in product.rows()
+
+
+def test_later_calls_write_nothing(product: Product) -> None:
+    product.billing()
+    before = product.rows()
+    product.billing()
+    assert product.rows() == before
+
+
+def test_a_second_manager_joins_the_account(product: Product) -> None:
+    product.billing()
+    product.call("GET /billing", claims={"sub": "user-zoe", "email": "zoe@x.test"})
+    assert [member["role"] for member in product.billing()["members"]] == ["manager", "manager"]
+
+
+def test_an_account_without_a_subscription_has_none(product: Product) -> None:
+    billing = product.billing()
+    assert billing["subscription"]["status"] == "none"
+    assert billing["access"] == {"state": "none", "until": None}
+    assert billing["subscription"]["next_charge"] is None
+
+
+def test_an_open_checkout_is_shown_to_other_tabs(product: Product) -> None:
+    link = product.open_checkout().json
+    assert product.billing()["subscription"]["checkout"] == {"status": "open", **link}
+
+
+def test_a_checkout_page_that_ran_out_is_not_shown(product: Product) -> None:
+    product.open_checkout()
+    product.advance("PT61M")
+    assert product.billing()["subscription"]["checkout"] is None
+
+
+@pytest.mark.parametrize(("cycle", "price"), [("monthly", 5900), ("annual", 58800)])
+def test_an_active_subscription_shows_its_next_charge(
+    product: Product, cycle: str, price: int
+) -> None:
+    product.subscribe(cycle)
+    product.catch_up()
+    subscription = product.billing()["subscription"]
+    assert (subscription["cycle"], subscription["price"]["amount"]) == (cycle, price)
+    assert subscription["next_charge"] == {
+        "amount": price,
+        "currency": "usd",
+        "at": subscription["renews_at"],
+    }
+
+
+def test_a_renewal_moves_the_next_charge(product: Product) -> None:
+    product.subscribe()
+    product.catch_up()
+    first = product.billing()["subscription"]["renews_at"]
+    product.advance("P1M2D")
+    product.catch_up()
+    assert product.billing()["subscription"]["renews_at"] > first
+    assert len(product.call("GET /invoices").json["items"]) == 2
+
+
+def test_the_catalog_names_products_and_prices_but_nothing_of_stripe(product: Product) -> None:
+    answer = product.call("GET /catalog")
+    assert [plan["id"] for plan in answer.json["plans"]] == ["starter", "business"]
+    assert "price_" not in answer.text
+    assert "lookup" not in answer.text
+
+
+def test_a_member_reads_the_catalog(product: Product) -> None:
+    join(product, MemberStatus.ACTIVE)
+    assert product.call("GET /catalog", claims=MIA).status == 200
+
+
+@pytest.mark.parametrize("status", [MemberStatus.INVITED, MemberStatus.REMOVED])
+@pytest.mark.parametrize("route", ["GET /catalog", "GET /entitlements"])
+def test_the_token_of_who_is_not_an_active_member_is_refused(
+    product: Product, status: MemberStatus, route: str
+) -> None:
+    join(product, status)
+    answer = product.call(route, claims=MIA)
+    assert (answer.status, answer.code) == (403, "membership_inactive")
+
+
+def test_entitlements_follow_the_subscription(product: Product) -> None:
+    assert product.call("GET /entitlements").json["access"] == "none"
+    product.subscribe()
+    product.catch_up()
+    assert product.call("GET /entitlements").json == {
+        "access": "active",
+        "until": None,
+        "slot": True,
+        "data_unlimited": False,
+        "credits_available": 0,
+    }
+
+
+def test_health_is_well_while_the_table_answers(product: Product) -> None:
+    assert product.call("GET /health", signed_in=False).json == {"status": "ok"}
+
+
+def test_and_not_well_without_it(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "TABLE", "gone")
+    assert product.call("GET /health", signed_in=False).status == 500

@@ -1,0 +1,39 @@
+"""The scheduled reconciler."""
+
+from types import SimpleNamespace
+
+import reconcile
+from billing.adapters.dynamodb import marks
+from tests.factories import event_file
+from tests.functions.product import Product
+
+
+def run(milliseconds_left: int = 300_000) -> int:
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: milliseconds_left)
+    return int(reconcile.handler(event_file("reconcile"), context)["queued"])
+
+
+def test_it_finds_what_lost_webhooks_missed(product: Product) -> None:
+    product.subscribe()
+    assert product.billing()["subscription"]["status"] == "none"
+    product.catch_up()
+    assert product.billing()["subscription"]["status"] == "active"
+    assert product.call("GET /invoices").json["items"][0]["status"] == "paid"
+
+
+def test_what_is_on_record_is_not_queued_again(product: Product) -> None:
+    product.subscribe()
+    product.catch_up()
+    product.advance("PT2H")
+    product.catch_up()
+    assert run() == 0
+
+
+def test_a_run_that_was_cut_off_is_continued(product: Product) -> None:
+    product.subscribe()
+    before = marks.reconciled_until()
+    run(milliseconds_left=0)
+    assert marks.reconciled_until() == before
+    product.catch_up()
+    assert marks.reconciled_until() > before
+    assert product.billing()["subscription"]["status"] == "active"
