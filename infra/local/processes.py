@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 GRACE_SECONDS = 15
@@ -71,7 +72,7 @@ class Process:
                 cwd=folder,
                 env=dict(environment),
                 start_new_session=True,
-                preexec_fn=_ends_with(os.getpid()),
+                preexec_fn=partial(end_with_parent, os.getpid()),
             )
         self.identity = Identity.of(self._process.pid)
 
@@ -149,15 +150,9 @@ def tail(log: Path, lines: int = 15) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def _ends_with(parent: int) -> Callable[[], None] | None:
-    """On Linux the kernel ends a process with its parent, even one that was killed."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl
-
-    def ask_kernel() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def end_with_parent(parent: int) -> None:
+    """On Linux the kernel ends this process with its parent, even one that was killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:
             os._exit(1)
-
-    return ask_kernel

@@ -34,6 +34,7 @@ from infra.local.processes import (
     Process,
     ProcessFailed,
     end,
+    end_with_parent,
     stop_all,
     wait_until,
 )
@@ -272,7 +273,7 @@ def up(state: State, environment: Mapping[str, str]) -> None:
     log = state.logs / "stack.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            (sys.executable, "-m", "infra.local.stack", "run"),
+            (sys.executable, "-m", "infra.local.stack", "serve"),
             cwd=ROOT,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
@@ -351,9 +352,12 @@ def main() -> None:
         if command in ("run", "up") and os.environ.get("RESET") == "1":
             state.reset()
         if command == "run":
+            end_with_parent(os.getppid())
+            run(state, os.environ)
+        elif command == "serve":
             run(state, os.environ)
         elif command == "up":
-            up(state, {name: value for name, value in os.environ.items() if name != "RESET"})
+            up(state, os.environ)
         elif command == "down":
             down(state)
         elif command == "token":

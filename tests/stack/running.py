@@ -44,11 +44,12 @@ class Folder:
             check=False,
         )
 
-    def start(self, name: str, **settings: str) -> subprocess.Popen[str]:
+    def run(self) -> subprocess.Popen[str]:
+        """As somebody at a terminal runs it, in a process group of its own."""
         return subprocess.Popen(
-            self._words(name),
+            ["make", "run"],
             cwd=ROOT,
-            env=self._environment(settings),
+            env=self._environment({}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
