@@ -1,6 +1,10 @@
 # make run      the whole product on this machine, in the foreground (PORT=8080 STATE=.local RESET=1)
 # make up       the same in the background; addresses in .local/stack.json
 # make down     ends it
+# make test     everything: checks, unit tests, the running stack, a real browser
+# make check    lint, types and templates only
+# make openapi  writes the OpenAPI document anew from the code
+# make tour     makes the README's screenshots anew
 # make token    prints a bearer token (ACCOUNT=acme ROLE=manager EMAIL=ana@acme.test SCOPE=…)
 
 # Any Python from 3.11 on; PYTHON=… names another one.
@@ -8,7 +12,7 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 VENV = .venv/bin/python
 
-.PHONY: run up down token
+.PHONY: run up down token test check openapi tour
 
 run: environment-local
 	@$(VENV) -m infra.local.stack run
@@ -21,6 +25,22 @@ down: environment-local
 
 token: environment-local
 	@$(VENV) -m infra.local.stack token
+
+test: check
+	@$(VENV) -m pytest
+
+check: environment-dev
+	@$(VENV) -m ruff check --quiet .
+	@$(VENV) -m ruff format --quiet --check .
+	@$(VENV) -m mypy
+	@.venv/bin/cfn-lint template.yaml infra/*.yaml
+	@$(VENV) -m infra.openapi --check
+
+openapi: environment-dev
+	@$(VENV) -m infra.openapi
+
+tour: environment-dev
+	@$(VENV) -m tests.browser.tour
 
 # environment-local: what the stack needs; environment-dev: what tests and checks need more.
 .PHONY: environment-local environment-dev
