@@ -12,16 +12,16 @@ from billing.adapters.stripe.events import StripeEvent
 from billing.usecases.fulfilment import (
     Effect,
     alert_invoice,
-    record,
     record_card,
     record_checkout,
+    record_event,
     record_invoice,
     record_subscription,
     unlink_customer,
 )
 
 logger = Logger()
-processor = SqsFifoPartialProcessor(skip_group_on_error=True)
+processor = SqsFifoPartialProcessor(skip_group_on_error=True, logger=logger)
 # Each failure is reported on its own; failing the whole call would hide our own waiting times.
 processor.raise_on_entire_batch_failure = False
 
@@ -62,13 +62,14 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     )
 
 
-def _process(message: SQSRecord) -> None:
-    event = StripeEvent.from_message(message.body)
+def _process(record: SQSRecord) -> None:
+    event = StripeEvent.from_message(record.body)
+    logger.append_keys(event=event.id, type=event.type)
     try:
-        record(event, HANDLERS[event.type], runtime.now())
+        record_event(event, HANDLERS[event.type], runtime.now())
     except Exception:
-        tries = int(message.attributes.approximate_receive_count)
-        logger.exception("not recorded", extra={"event": event.id, "tries": tries})
-        queue.try_again_in(message.receipt_handle, min(2**tries, 120))
+        # The processor logs it; here only the next try is brought nearer.
+        tries = int(record.attributes.approximate_receive_count)
+        queue.try_again_in(record.receipt_handle, min(2**tries, 120))
         raise
-    logger.info("recorded", extra={"event": event.id, "type": event.type})
+    logger.info("recorded")

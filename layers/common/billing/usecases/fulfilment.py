@@ -35,7 +35,7 @@ class UnknownCustomer(Exception):
     """A customer of our making that no row names yet: come back later."""
 
 
-def record(event: StripeEvent, effect: Effect, now: datetime) -> None:
+def record_event(event: StripeEvent, effect: Effect, now: datetime) -> None:
     """Applies `effect` once for `event`, or nothing for what is not ours.
 
     Raises UnknownCustomer and Unavailable, after which the event must come again.
