@@ -9,7 +9,6 @@ PORT is the page's port, STATE the folder in which everything is kept, RESET=1 s
 With STRIPE_API_KEY (and STRIPE_WEBHOOK_SECRET) Stripe's test mode takes the sandbox's place.
 """
 
-import json
 import logging
 import os
 import platform
@@ -19,10 +18,9 @@ import sys
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from infra.local.aws import REGION, create_runtime
 from infra.local.build import BuildFailed
@@ -39,10 +37,10 @@ from infra.local.processes import (
     wait_until,
 )
 from infra.local.state import State, StateUnusable
+from infra.local.stripe_account import CatalogNotApplied, KeyRefused, StripeAccount, choose
 
 ROOT = Path(__file__).parents[2]
 BUILDS = ROOT / ".local" / "build"
-SANDBOX_KEY = "sk_test_sandbox"
 START_SECONDS = 600
 WATCH_SECONDS = 0.5
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ")
@@ -64,44 +62,6 @@ class Stopped(BaseException):
     """Somebody asked this process to end."""
 
 
-@dataclass(frozen=True)
-class Stripe:
-    """The Stripe that the stack talks to."""
-
-    base: str
-    key: str
-    webhook_secret: str | None = None
-
-    @property
-    def name(self) -> str:
-        return "Stripe's test mode" if self.webhook_secret else "the sandbox"
-
-    @property
-    def is_sandbox(self) -> bool:
-        return self.webhook_secret is None
-
-
-def choose_stripe(environment: Mapping[str, str], port: int) -> Stripe:
-    """The sandbox, or Stripe's test mode where the environment holds its key. Raises Unable."""
-    key = environment.get("STRIPE_API_KEY", "")
-    if not key:
-        return Stripe(f"http://127.0.0.1:{port}", SANDBOX_KEY)
-    if "_live_" in key:
-        raise Unable(
-            "STRIPE_API_KEY is a live key: it moves real money, and here things are only tried. "
-            "Give a test key (sk_test_…), or none to use the sandbox."
-        )
-    if not key.startswith("sk_test_"):
-        raise Unable("STRIPE_API_KEY is no test key (sk_test_…). Unset it to use the sandbox.")
-    secret = environment.get("STRIPE_WEBHOOK_SECRET", "")
-    if not secret.startswith("whsec_"):
-        raise Unable(
-            "STRIPE_API_KEY is there, STRIPE_WEBHOOK_SECRET (whsec_…) is not. `stripe listen "
-            "--forward-to 127.0.0.1:8080/webhooks/stripe` prints it and brings the webhooks here."
-        )
-    return Stripe("https://api.stripe.com", key, secret)
-
-
 def choose_port(environment: Mapping[str, str]) -> int:
     """Raises Unable when it is taken, and names who holds it."""
     given = environment.get("PORT") or "8080"
@@ -119,17 +79,16 @@ class Stack:
 
     def __init__(self, state: State, environment: Mapping[str, str]) -> None:
         self.state = state
-        port = choose_port(environment)
-        stripe_name = choose_stripe(environment, 0).name
-        self.ports = state.settle(stripe_name, port)
-        self.stripe = choose_stripe(environment, self.ports["stripe"])
-        self.api = f"http://127.0.0.1:{port}"
+        self.credentials = choose(environment)
+        self.ports = state.settle(self.credentials.account, choose_port(environment))
+        self.stripe = self.credentials.base(self.ports["stripe"])
+        self.api = f"http://127.0.0.1:{self.ports['api']}"
         self.aws = f"http://127.0.0.1:{self.ports['aws']}"
         self.issuer = f"http://127.0.0.1:{self.ports['issuer']}"
         self.processes: dict[str, Process] = {}
 
     def start(self) -> None:
-        """Raises BuildFailed, DeploymentFailed, ProcessFailed."""
+        """Raises BuildFailed, CatalogNotApplied, DeploymentFailed, ProcessFailed."""
         self._start_processes()
         with ThreadPoolExecutor(max_workers=1) as beside:
             webhook_secret: Future[str] = beside.submit(self._set_stripe_up)
@@ -140,11 +99,11 @@ class Stack:
             outputs = deployment.deploy(built, self._parameters())
             deployment.keep_secret(
                 outputs["StripeSecretArn"],
-                {"api_key": self.stripe.key, "webhook_secrets": [webhook_secret.result()]},
+                {"api_key": self.credentials.key, "webhook_secrets": [webhook_secret.result()]},
             )
         self.processes["aws"].wait_until_ready(f"{self.api}/health")
         self.state.publish(
-            {"api": self.api, "stripe": self.stripe.base, "issuer": self.issuer, "aws": self.aws}
+            {"api": self.api, "stripe": self.stripe, "issuer": self.issuer, "aws": self.aws}
         )
 
     def watch(self) -> NoReturn:
@@ -166,9 +125,9 @@ class Stack:
         self._start("aws", *aws, *folders, *log)
         issuer = ("--port", str(self.ports["issuer"]), "--page", self.api, "--key", self.state.key)
         self._start("issuer", *issuer)
-        if self.stripe.is_sandbox:
+        if self.credentials.is_sandbox:
             sandbox = ("--port", str(self.ports["stripe"]), "--state", self.state.stripe)
-            self._start("stripe_sandbox", *sandbox, "--secret-key", self.stripe.key)
+            self._start("stripe_sandbox", *sandbox, "--secret-key", self.credentials.key)
 
     def _start(self, name: str, *arguments: str | Path) -> None:
         command = (sys.executable, "-m", f"infra.local.{name}", *arguments)
@@ -184,61 +143,24 @@ class Stack:
         return {**inherited, "HOME": tmp, "TMPDIR": tmp, "PYTHONUNBUFFERED": "1"}
 
     def _set_stripe_up(self) -> str:
-        """The catalog at Stripe, and the webhook endpoint; returns its secret."""
-        if self.stripe.webhook_secret:
-            self._apply_catalog()
-            return self.stripe.webhook_secret
-        self.processes["stripe_sandbox"].wait_until_ready(f"{self.stripe.base}/sandbox/health")
-        url = f"{self.api}/webhooks/stripe"
-        kept = self.state.webhook_secret(url)
-        if kept is None:
-            self._remove_webhooks()
-        made = self._apply_catalog("--webhook-url", url)["webhook_secret"]
-        if made:
-            self.state.keep_webhook_secret(url, made)
-        return str(made or kept)
-
-    def _apply_catalog(self, *arguments: str) -> dict[str, Any]:
-        """Raises ProcessFailed."""
-        result = subprocess.run(
-            (sys.executable, "-m", "infra.stripe_setup", *arguments),
-            env={
-                **self._environment(),
-                "STRIPE_API_KEY": self.stripe.key,
-                "STRIPE_API_BASE": self.stripe.base,
-            },
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if result.returncode:
-            reason = result.stderr.strip().splitlines()[-1:]
-            raise ProcessFailed("\n".join(["The catalog was not applied at Stripe.", *reason]))
-        answer: dict[str, Any] = json.loads(result.stdout)
-        return answer
-
-    def _remove_webhooks(self) -> None:
-        """Endpoints of ports that are no longer this stack's, or whose secret nobody knows."""
-        import stripe
-
-        client = stripe.StripeClient(self.stripe.key, base_addresses={"api": self.stripe.base})
-        for endpoint in client.v1.webhook_endpoints.list({"limit": 100}).auto_paging_iter():
-            client.v1.webhook_endpoints.delete(endpoint.id)
+        if self.credentials.is_sandbox:
+            self.processes["stripe_sandbox"].wait_until_ready(f"{self.stripe}/sandbox/health")
+        account = StripeAccount(ROOT, self.state, self.credentials, self.stripe)
+        return account.set_up(f"{self.api}/webhooks/stripe", self._environment())
 
     def _parameters(self) -> dict[str, str]:
         return {
             "JwtIssuer": self.issuer,
             "PageUrl": f"{self.api}/",
             "StripeLivemode": "false",
-            "StripeApiBase": self.stripe.base,
-            "ClockUrl": f"{self.stripe.base}/sandbox/clock" if self.stripe.is_sandbox else "",
+            "StripeApiBase": self.stripe,
+            "ClockUrl": f"{self.stripe}/sandbox/clock" if self.credentials.is_sandbox else "",
             "Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
         }
 
     def greeting(self) -> str:
-        stripe = f"Stripe   {self.stripe.base}/" if self.stripe.is_sandbox else self.stripe.name
-        return f"Billing  {self.api}/\n{stripe}\n\n{CARDS}"
+        stripe = f"{self.stripe}/" if self.credentials.is_sandbox else self.credentials.account
+        return f"Billing  {self.api}/\nStripe   {stripe}\n\n{CARDS}"
 
 
 def run(state: State, environment: Mapping[str, str]) -> None:
@@ -269,6 +191,7 @@ def up(state: State, environment: Mapping[str, str]) -> None:
     state.check()
     if state.is_claimed:
         state.claim()
+    state.clear()
     state.logs.mkdir(parents=True, exist_ok=True)
     log = state.logs / "stack.log"
     with log.open("wb") as output:
@@ -322,6 +245,17 @@ def token(state: State, environment: Mapping[str, str]) -> str:
     return access_token(Keys(state.key), issuer, person, SCOPES)
 
 
+_REASONS = (
+    BuildFailed,
+    CatalogNotApplied,
+    DeploymentFailed,
+    KeyRefused,
+    ProcessFailed,
+    StateUnusable,
+    Unable,
+)
+
+
 def say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
@@ -364,7 +298,7 @@ def main() -> None:
             say(token(state, os.environ))
         else:
             sys.exit(__doc__)
-    except (Unable, StateUnusable, ProcessFailed, BuildFailed, DeploymentFailed) as error:
+    except _REASONS as error:
         sys.exit(str(error))
 
 

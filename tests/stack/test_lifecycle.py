@@ -20,8 +20,9 @@ import pytest
 
 from infra.local.people import ANA
 from infra.local.processes import Identity, wait_until
-from infra.local.stack import Unable, choose_stripe, token
+from infra.local.stack import Unable, token
 from infra.local.state import State, StateUnusable
+from infra.local.stripe_account import KeyRefused, choose
 from tests.stack.running import ROOT, Folder, NotStarted, Stack
 
 LISTENING = "0A"
@@ -222,15 +223,14 @@ def test_a_taken_port_is_named_with_who_holds_it(tmp_path: Path) -> None:
 def test_only_a_test_key_with_its_webhook_secret_is_taken(
     environment: dict[str, str], said: str
 ) -> None:
-    with pytest.raises(Unable, match=said):
-        choose_stripe(environment, 0)
+    with pytest.raises(KeyRefused, match=said):
+        choose(environment)
 
 
 def test_with_a_test_key_the_stack_talks_to_stripe() -> None:
     given = {"STRIPE_API_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRET": "whsec_1"}
-    stripe = choose_stripe(given, 0)
-    assert (stripe.base, stripe.key) == ("https://api.stripe.com", "sk_test_1")
-    assert not stripe.is_sandbox
+    chosen = choose(given)
+    assert (chosen.base(4242), chosen.key) == ("https://api.stripe.com", "sk_test_1")
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
