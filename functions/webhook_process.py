@@ -21,7 +21,7 @@ from billing.usecases.fulfilment import (
 )
 
 logger = Logger()
-processor = SqsFifoPartialProcessor(skip_group_on_error=True, logger=logger)
+processor = SqsFifoPartialProcessor(skip_group_on_error=True)
 # Each failure is reported on its own; failing the whole call would hide our own waiting times.
 processor.raise_on_entire_batch_failure = False
 
@@ -63,13 +63,13 @@ def handler(event: dict[str, Any], context: Any) -> Any:
 
 
 def _process(record: SQSRecord) -> None:
-    event = StripeEvent.from_message(record.body)
-    logger.append_keys(event=event.id, type=event.type)
     try:
+        event = StripeEvent.from_message(record.body)
+        logger.append_keys(event=event.id, type=event.type)
         record_event(event, HANDLERS[event.type], runtime.now())
     except Exception:
-        # The processor logs it; here only the next try is brought nearer.
         tries = int(record.attributes.approximate_receive_count)
+        logger.exception("not recorded", extra={"tries": tries})
         queue.try_again_in(record.receipt_handle, min(2**tries, 120))
         raise
     logger.info("recorded")
