@@ -103,7 +103,8 @@ class Stack:
             )
         self.processes["aws"].wait_until_ready(f"{self.api}/health")
         self.state.publish(
-            {"api": self.api, "stripe": self.stripe, "issuer": self.issuer, "aws": self.aws}
+            {"api": self.api, "stripe": self.stripe, "issuer": self.issuer, "aws": self.aws},
+            self.credentials.account,
         )
 
     def watch(self) -> NoReturn:

@@ -136,9 +136,9 @@ class State:
                 entry.unlink(missing_ok=True)
 
     def settle(self, stripe: str, api_port: int) -> dict[str, int]:
-        """Mark the folder as used with this `stripe` and return the ports, those of before if free.
+        """The ports to use, those of before if they are free.
 
-        Raises StateUnusable when it was used with another.
+        Raises StateUnusable when the folder was used with another Stripe.
         """
         marker = _read(self._marker) or {}
         before = marker.get("stripe", stripe)
@@ -148,7 +148,7 @@ class State:
         for name in ("aws", "stripe", "issuer"):
             port = marker.get("ports", {}).get(name)
             ports[name] = port if port and is_free(port) else free_port()
-        _write(self._marker, {**marker, **_versions(), "stripe": stripe, "ports": ports})
+        _write(self._marker, {**marker, **_versions(), "ports": ports})
         return ports
 
     @property
@@ -176,7 +176,9 @@ class State:
         noted = (_read(self._running) or {}).get("processes", [])
         return [identity for each in noted if (identity := Identity(**each)).alive]
 
-    def publish(self, stack: Mapping[str, str]) -> None:
+    def publish(self, stack: Mapping[str, str], stripe: str) -> None:
+        """Tell where the stack is; from now on the folder belongs to this `stripe`."""
+        _write(self._marker, {**(_read(self._marker) or {}), "stripe": stripe})
         _write(self.published, stack)
 
     def release(self) -> None:

@@ -260,6 +260,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, file: str) -> None:
 
 def test_a_folder_used_with_the_sandbox_is_not_mixed_with_stripe(tmp_path: Path) -> None:
     State(tmp_path).settle("the sandbox", 8080)
+    State(tmp_path).publish({}, "the sandbox")
     with pytest.raises(StateUnusable, match="it knows customers of the sandbox"):
         State(tmp_path).settle("Stripe's test mode", 8080)
 
