@@ -45,7 +45,7 @@ tour: environment-dev
 # environment-local: what the stack needs; environment-dev: what tests and checks need more.
 .PHONY: environment-local environment-dev
 environment-local environment-dev: environment-%:
-	@command -v "$(PYTHON)" >/dev/null || { \
-		echo "Python 3.11 or newer is needed$(if $(PYTHON),: $(PYTHON) is not there)." \
+	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Python 3.11 or newer is needed$(if $(PYTHON),: $(PYTHON) is older or not there)." \
 			"Install it, or say where it is: make $(firstword $(MAKECMDGOALS)) PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) infra/local/environment.py $(if $(filter dev,$*),local dev,local)

@@ -2,19 +2,16 @@
 
     python3 infra/local/environment.py local dev
 
-Nothing is done when they are there already. It runs before anything is installed, and on a Python
-that may be too old, in order to say so.
+Nothing is done when they are there already. It runs before anything is installed.
 """
-
-from __future__ import annotations
 
 import hashlib
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
-OLDEST = (3, 11)
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
@@ -23,11 +20,6 @@ INSTALLED = VENV / "installed.json"
 
 def main(extras: list[str]) -> str | None:
     """What went wrong, if anything did."""
-    if sys.version_info < OLDEST:
-        return (
-            f"{sys.executable} is Python {sys.version_info[0]}.{sys.version_info[1]}, and 3.11 or "
-            "newer is needed. PYTHON=/path/to/python3 names another one."
-        )
     requirements = _requirements()
     wanted = {extra: _digest(requirements[extra]) for extra in extras}
     installed = _installed()
@@ -38,8 +30,6 @@ def main(extras: list[str]) -> str | None:
 
 
 def _requirements() -> dict[str, list[str]]:
-    import tomllib
-
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras: dict[str, list[str]] = project["optional-dependencies"]
     return extras

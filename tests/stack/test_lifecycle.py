@@ -278,8 +278,12 @@ def test_a_token_needs_a_stack_that_was_up_once(tmp_path: Path) -> None:
         token(State(tmp_path), {})
 
 
-def test_a_missing_python_is_said_to_be_missing() -> None:
-    command = ["make", "run", "PYTHON=/nowhere/python3"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode != 0
-    assert "Python 3.11 or newer is needed: /nowhere/python3 is not there." in result.stderr
+def test_a_python_that_is_missing_or_too_old_is_named(tmp_path: Path) -> None:
+    old = tmp_path / "python3"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    for python in (old, tmp_path / "nowhere"):
+        command = ["make", "run", f"PYTHON={python}"]
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert result.returncode != 0
+        assert f"Python 3.11 or newer is needed: {python} is older or not there" in result.stderr
