@@ -20,6 +20,7 @@ import portal
 import reconcile
 import webhook_process
 import webhook_receive
+from billing.adapters.stripe.events import StripeEvent
 from billing.adapters.stripe.snapshots import noted
 from billing.http import Api
 from tests.factories import api_event, event_file, unsigned
@@ -143,9 +144,7 @@ class Product:
         found = self._receive()
         if not found:
             return []
-        records = [_record(message) for message in found]
-        failed = webhook_process.handler({"Records": records}, None)["batchItemFailures"]
-        failures = {failure["itemIdentifier"] for failure in failed}
+        failures = _failures([_record(message) for message in found])
         for message in found:
             if message["MessageId"] not in failures:
                 _sqs().delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
@@ -154,6 +153,12 @@ class Product:
             for message in found
             if message["MessageId"] in failures
         ]
+
+    def record(self, event: dict[str, Any]) -> list[str]:
+        """A worker processes `event`, whatever the queue holds; returns its id if that failed."""
+        message = event_file("webhook_process")["Records"][0]
+        message["body"] = StripeEvent.of(event).message()
+        return [event["id"] for _ in _failures([message])]
 
     def deliver(self, events: list[dict[str, Any]]) -> None:
         """Stripe posts `events` in this order, each processed before the next."""
@@ -213,6 +218,12 @@ def _dynamodb() -> Any:
 def _customer(event: dict[str, Any]) -> str:
     subject = event["data"]["object"]
     return str(subject["id"] if subject["object"] == "customer" else subject.get("customer"))
+
+
+def _failures(records: list[dict[str, Any]]) -> set[str]:
+    """The ids of the messages that the processor reports as failed."""
+    failed = webhook_process.handler({"Records": records}, None)["batchItemFailures"]
+    return {failure["itemIdentifier"] for failure in failed}
 
 
 def _record(message: Any) -> dict[str, Any]:

@@ -142,7 +142,8 @@ def test_the_document_shows_the_total_that_the_list_shows(product: Product) -> N
     (item,) = product.call("GET /invoices").json["items"]
     product.call("GET /invoices/{id}/pdf", path={"id": item["id"]})
     s3 = boto3.client("s3")
-    (stored,) = s3.list_objects_v2(Bucket="billing-documents")["Contents"]
+    folder = f"invoices/{product.account}/"
+    (stored,) = s3.list_objects_v2(Bucket="billing-documents", Prefix=folder)["Contents"]
     content = s3.get_object(Bucket="billing-documents", Key=stored["Key"])["Body"].read()
     text = "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(content)).pages)
     assert item["number"] in text

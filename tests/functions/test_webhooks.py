@@ -121,11 +121,12 @@ def test_a_writer_that_fetched_earlier_never_overwrites_a_later_one(
         if not overtaken:
             overtaken.append(subscription_id)
             product.at_stripe.v1.subscriptions.cancel(bought.id)
-            product.deliver(product.happened("customer.subscription.deleted"))
+            (deleted,) = product.happened("customer.subscription.deleted")
+            assert product.record(deleted) == []
         return fetched
 
     monkeypatch.setattr(gateway, "subscription", overtaking)
-    product.deliver([slow])
+    assert product.record(slow) == []
     assert overtaken
     assert product.billing()["subscription"]["status"] == "canceled"
 
@@ -141,7 +142,7 @@ def test_an_event_that_fails_stays_in_the_queue_with_its_customers_later_ones(
         patch.setattr(gateway, "subscription", _unavailable)
         patch.setattr(gateway, "checkout_facts", _unavailable)
         patch.setattr(gateway, "invoice", _unavailable)
-        assert product.process() == [event["id"] for event in events]
+        assert product.process() == [event["id"] for event in events[:10]]
     assert product.billing()["subscription"]["status"] == "none"
     assert product.catch_up() >= len(events)
     assert product.billing()["subscription"]["status"] == "active"
