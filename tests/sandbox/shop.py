@@ -102,7 +102,7 @@ class Shop:
     def event_types(self) -> list[str]:
         """Of every event so far, oldest first."""
         found = self.stripe.events.list({"limit": 100}).auto_paging_iter()
-        return [event.type for event in found][::-1]
+        return [str(event.type) for event in found][::-1]
 
 
 @contextmanager

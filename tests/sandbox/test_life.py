@@ -18,7 +18,8 @@ from tests.sandbox.shop import KEY, Listener, Shop
 [FILE] = Path(trim_description.__file__).parent.glob("description-*.json.gz")
 DESCRIPTION: dict[str, Any] = json.loads(gzip.decompress(FILE.read_bytes()))
 LISTS = """charges checkout/sessions customers events invoice_payments invoices payment_intents
-    payment_methods prices products setup_intents subscriptions webhook_endpoints"""
+    payment_methods prices products setup_intents subscription_schedules subscriptions
+    webhook_endpoints"""
 
 
 def live(shop: Shop) -> None:
@@ -52,6 +53,18 @@ def live(shop: Shop) -> None:
     shop.stripe.invoices.mark_uncollectible(str(third.latest_invoice))
     shop.stripe.subscriptions.update(renewing.id, {"cancel_at_period_end": True})
     shop.stripe.subscriptions.update(renewing.id, {"cancel_at_period_end": False})
+    item = renewing["items"].data[0]
+    more: Any = {
+        "items": [{"id": item.id, "quantity": 2}],
+        "proration_behavior": "always_invoice",
+        "payment_behavior": "pending_if_incomplete",
+    }
+    shop.stripe.subscriptions.update(renewing.id, more)
+    failing = shop.subscribe(card="4000000000000341")
+    more["items"][0]["id"] = failing["items"].data[0].id
+    shop.stripe.subscriptions.update(failing.id, more)
+    for subscription in (renewing, failing):
+        shop.stripe.subscription_schedules.create({"from_subscription": subscription.id})
     shop.advance("P1M")
     shop.advance("P20D")
     shop.stripe.subscriptions.cancel(renewing.id)

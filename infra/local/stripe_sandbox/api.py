@@ -29,7 +29,9 @@ from infra.local.stripe_sandbox.resources import (
     invoices,
     payment_methods,
     payments,
+    previews,
     prices,
+    schedules,
     setups,
     subscriptions,
 )
@@ -46,7 +48,9 @@ REGISTERED = (
     invoices,
     payment_methods,
     payments,
+    previews,
     prices,
+    schedules,
     setups,
     subscriptions,
 )

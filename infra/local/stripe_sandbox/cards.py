@@ -8,13 +8,6 @@ from typing import Any
 from infra.local.stripe_sandbox.errors import CardDeclined
 
 
-class Presence(StrEnum):
-    """Whether the customer is there to answer the bank."""
-
-    ON_SESSION = "on_session"
-    OFF_SESSION = "off_session"
-
-
 @dataclass(frozen=True)
 class Decline:
     code: str

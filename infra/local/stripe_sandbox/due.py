@@ -5,17 +5,19 @@ from collections.abc import Callable
 from infra.local.stripe_sandbox.resources import (
     checkout,
     invoices,
+    lifecycle,
     outcomes,
     payments,
-    subscriptions,
+    renewals,
 )
 from infra.local.stripe_sandbox.state import Body, Store
 from infra.local.stripe_sandbox.world import World
 
 TASKS: dict[str, Callable[[World, Body], object]] = {
-    "advance": subscriptions.advance,
+    "advance": renewals.advance,
     "collect": invoices.collect,
     "expire": checkout.expire,
+    "expire_update": lifecycle.expire_update,
     "settle": lambda world, intent: outcomes.settle(
         world, intent, succeed=payments.settles_by_itself(world, intent)
     ),

@@ -46,6 +46,10 @@ class NoSuchObject(StripeError):
         super().__init__(message, code="resource_missing", param=param)
 
 
+class NothingUpcoming(StripeError):
+    status = 404
+
+
 class NoSuchRoute(StripeError):
     status = 404
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from infra.local.stripe_sandbox.cards import DEBIT_CURRENCY, Card, Presence
+from infra.local.stripe_sandbox.cards import DEBIT_CURRENCY, Card
 from infra.local.stripe_sandbox.errors import InvalidRequest, NotSupported, Refused
 from infra.local.stripe_sandbox.expansion import includable
 from infra.local.stripe_sandbox.lists import listed, page, page_of
@@ -203,7 +203,7 @@ def _try(world: World, session: Body, method: Body, *, authenticated: bool | Non
         intent = {"status": "succeeded", "customer": customer, "setup_future_usage": None}
     else:
         intent = _intent(world, session)
-        payments.attempt(world, intent, method, Presence.ON_SESSION, authenticated=authenticated)
+        payments.attempt(world, intent, method, authenticated=authenticated)
     if intent["status"] == "requires_payment_method":
         is_setup = session["mode"] == "setup"
         raise setups.declined(intent) if is_setup else payments.declined(world, intent)
@@ -439,7 +439,7 @@ def _line_items(world: World, call: Call, mode: str) -> list[Body]:
                 f"Missing required param: {param}.", code="parameter_missing", param=param
             )
         price = world.get("price", given["price"], param=param)
-        subscriptions.require_usable(price, param, recurring=False)
+        prices.require_usable(price, param, recurring=False)
         _require_fitting(price, mode, param)
         currency = currency or price["currency"]
         found.append(_line_item(world, price, given.get("quantity", 1), currency))

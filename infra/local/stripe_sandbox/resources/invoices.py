@@ -1,9 +1,9 @@
 """Invoices: drafted, finalised with a number, collected from a payment method."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from infra.local.stripe_sandbox import money
-from infra.local.stripe_sandbox.cards import Presence
 from infra.local.stripe_sandbox.errors import CardDeclined, Refused
 from infra.local.stripe_sandbox.expansion import includable
 from infra.local.stripe_sandbox.lists import listed, page, page_of
@@ -64,8 +64,7 @@ def pay_invoice(world: World, call: Call) -> Body:
     if "payment_method" in call.params:
         method = world.get("payment_method", call.get("payment_method"), param="payment_method")
         payment_methods.require_attached(method, invoice["customer"], "payment_method")
-    presence = Presence.OFF_SESSION if call.get("off_session", True) else Presence.ON_SESSION
-    pay(world, invoice, presence, method=method)
+    pay(world, invoice, method=method)
     return invoice
 
 
@@ -172,7 +171,7 @@ def new_line(
     }
 
 
-def draft(
+def body(
     world: World,
     customer: Body,
     lines: list[Body],
@@ -185,9 +184,9 @@ def draft(
     description: str | None = None,
     automatic_tax: bool = False,
 ) -> Body:
-    """A new draft. `metadata` is the invoice's own, not the subscription's."""
+    """A draft that is not stored. `metadata` is its own, not the subscription's."""
     id = new_id("invoice")
-    body = _blank(world, customer, reason, currency) | {
+    draft = _blank(world, customer, reason, currency) | {
         "id": id,
         "automatic_tax": tax(enabled=automatic_tax),
         "description": description,
@@ -197,17 +196,22 @@ def draft(
     }
     if subscription:
         details = {"metadata": subscription["metadata"], "subscription": subscription["id"]}
-        body["parent"] = {
+        draft["parent"] = {
             "quote_details": None,
             "subscription_details": details,
             "type": "subscription_details",
         }
     total = sum(line["amount"] for line in lines)
-    body["lines"] = listed([line | {"invoice": id} for line in lines], f"/v1/invoices/{id}/lines")
+    draft["lines"] = listed([line | {"invoice": id} for line in lines], f"/v1/invoices/{id}/lines")
     sums = ("subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax")
-    body |= dict.fromkeys(sums, total)
-    body |= {"amount_due": max(0, total), "amount_remaining": max(0, total)}
-    invoice = world.create("invoice", body)
+    draft |= dict.fromkeys(sums, total)
+    draft |= {"amount_due": max(0, total), "amount_remaining": max(0, total)}
+    return draft
+
+
+def draft(world: World, customer: Body, lines: list[Body], reason: str, **more: Any) -> Body:
+    """A new draft, made as `body` says."""
+    invoice = world.create("invoice", body(world, customer, lines, reason, **more))
     world.emit("invoice.created", invoice)
     return invoice
 
@@ -346,7 +350,6 @@ def method_for(world: World, invoice: Body) -> Body | None:
 def pay(
     world: World,
     invoice: Body,
-    presence: Presence,
     *,
     method: Body | None = None,
     authenticated: bool | None = None,
@@ -358,7 +361,7 @@ def pay(
             "There is no `default_payment_method` set on this Customer or Invoice. Please set a "
             "default payment method or pass one.",
         )
-    intent = attempt(world, invoice, method, presence, authenticated=authenticated)
+    intent = attempt(world, invoice, method, authenticated=authenticated)
     if intent["status"] == "requires_action":
         raise CardDeclined(
             "This payment requires additional user action before it can be completed "
@@ -373,17 +376,25 @@ def pay(
 
 def pay_in_person(world: World, invoice: Body, method: Body) -> Body:
     """The customer pays on the hosted page; raises CardDeclined, whose traces stay."""
-    intent = attempt(world, invoice, method, Presence.ON_SESSION)
+    intent = attempt(world, invoice, method)
     if intent["status"] == "requires_payment_method":
         raise payments.declined(world, intent)
     return intent
+
+
+def charge(world: World, invoice: Body) -> None:
+    """Try the default method; what comes of it shows in the invoice."""
+    method = method_for(world, invoice)
+    if method is None:
+        _failed(world, invoice, scheduled=False)
+    else:
+        attempt(world, invoice, method)
 
 
 def attempt(
     world: World,
     invoice: Body,
     method: Body,
-    presence: Presence,
     *,
     authenticated: bool | None = None,
     scheduled: bool = False,
@@ -392,7 +403,7 @@ def attempt(
     intent = intent_for(world, invoice)
     counts = scheduled or not invoice["attempted"]
     world.update(invoice, attempted=True, attempt_count=invoice["attempt_count"] + counts)
-    payments.attempt(world, intent, method, presence, authenticated=authenticated)
+    payments.attempt(world, intent, method, authenticated=authenticated)
     if intent["status"] == "succeeded" and intent["setup_future_usage"]:
         payment_methods.attach(world, method, invoice["customer"])
     follow(world, invoice, intent, scheduled=scheduled)
@@ -422,7 +433,7 @@ def collect(world: World, invoice: Body) -> None:
         world.update(invoice, attempted=True, attempt_count=invoice["attempt_count"] + 1)
         _failed(world, invoice, scheduled=True)
         return
-    attempt(world, invoice, method, Presence.OFF_SESSION, scheduled=True)
+    attempt(world, invoice, method, scheduled=True)
 
 
 def _paid(world: World, invoice: Body, intent: Body | None = None) -> None:
@@ -449,7 +460,7 @@ def _paid(world: World, invoice: Body, intent: Body | None = None) -> None:
         world.emit("invoice_payment.paid", payment)
     world.emit("invoice.paid", invoice)
     world.emit("invoice.payment_succeeded", invoice)
-    lifecycle.paid(world, invoice)
+    lifecycle.paid(world, invoice, intent["payment_method"] if intent else None)
 
 
 def _failed(world: World, invoice: Body, *, scheduled: bool) -> None:
@@ -467,6 +478,10 @@ def _failed(world: World, invoice: Body, *, scheduled: bool) -> None:
     lifecycle.unpaid(world, invoice)
     if scheduled and renewal and not again:
         lifecycle.given_up(world, invoice)
+
+
+def day(at: int) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%d %b %Y}"
 
 
 def line_text(world: World, price: Body, quantity: int, unit: int, currency: str) -> str:

@@ -38,12 +38,15 @@ def plan_ahead(world: World, subscription: Body) -> None:
     world.schedule("advance", subscription, min(at for at in instants if at is not None))
 
 
-def paid(world: World, invoice: Body) -> None:
-    """An invoice was paid: its subscription is in good standing again."""
+def paid(world: World, invoice: Body, method: str | None) -> None:
+    """An invoice was paid: what waited for that is done, and all is in good standing again."""
     subscription = subscription_of(world, invoice)
-    if subscription is None or subscription["status"] in (*ENDED, "active"):
+    if subscription is None or subscription["status"] in ENDED:
         return
-    if subscription["latest_invoice"] == invoice["id"]:
+    if method and subscription["payment_settings"]["save_default_payment_method"] != "off":
+        world.update(subscription, default_payment_method=method)
+    _apply_pending(world, subscription, invoice)
+    if subscription["latest_invoice"] == invoice["id"] and subscription["status"] != "active":
         world.update(subscription, "customer.subscription.updated", status="active")
         plan_ahead(world, subscription)
 
@@ -51,7 +54,9 @@ def paid(world: World, invoice: Body) -> None:
 def unpaid(world: World, invoice: Body) -> None:
     """An attempt to collect failed."""
     subscription = subscription_of(world, invoice)
-    if subscription is not None and subscription["status"] == "active":
+    if subscription is None or pending(world, subscription).get("invoice") == invoice["id"]:
+        return
+    if subscription["status"] == "active":
         world.update(subscription, "customer.subscription.updated", status="past_due")
 
 
@@ -79,6 +84,7 @@ def end(world: World, subscription: Body, reason: str | None = None) -> Body:
         pending_update=None,
     )
     world.unschedule(subscription, "advance", "expire_update")
+    _let_go_of_schedule(world, subscription, reason)
     for invoice in world.find(
         "invoice", "body ->> '$.parent.subscription_details.subscription' = ?", subscription["id"]
     ):
@@ -115,4 +121,57 @@ def void_invoice(world: World, invoice: Body) -> Body:
     intent = world.hidden(invoice).get("intent")
     if intent:
         payments.cancel(world, world.get("payment_intent", intent), "void_invoice")
+    _drop_pending(world, invoice)
     return invoice
+
+
+def pending(world: World, subscription: Body) -> Body:
+    """The update that waits for its invoice to be paid: `items`, `anchor`, `invoice`."""
+    found: Body = world.hidden(subscription).get("pending") or {}
+    return found
+
+
+def expire_update(world: World, subscription: Body) -> None:
+    """Nobody paid for the pending update in time."""
+    waiting = pending(world, subscription).get("invoice")
+    if waiting:
+        void_invoice(world, world.get("invoice", waiting))
+
+
+def _apply_pending(world: World, subscription: Body, invoice: Body) -> None:
+    update = pending(world, subscription)
+    if update.get("invoice") != invoice["id"]:
+        return
+    waited = subscription["pending_update"] is not None
+    world.unschedule(subscription, "expire_update")
+    world.keep(subscription, pending=None)
+    world.update(
+        subscription,
+        "customer.subscription.updated" if waited else None,
+        billing_cycle_anchor=update["anchor"],
+        items=subscription["items"] | {"data": update["items"]},
+        pending_update=None,
+    )
+    plan_ahead(world, subscription)
+    if waited:
+        world.emit("customer.subscription.pending_update_applied", subscription)
+
+
+def _drop_pending(world: World, invoice: Body) -> None:
+    """Its invoice can no longer be paid, so the pending update never comes."""
+    subscription = subscription_of(world, invoice)
+    if subscription is None or pending(world, subscription).get("invoice") != invoice["id"]:
+        return
+    world.unschedule(subscription, "expire_update")
+    world.keep(subscription, pending=None)
+    world.update(subscription, "customer.subscription.updated", pending_update=None)
+    world.emit("customer.subscription.pending_update_expired", subscription)
+
+
+def _let_go_of_schedule(world: World, subscription: Body, reason: str | None) -> None:
+    if subscription["schedule"] is None:
+        return
+    schedule = world.get("subscription_schedule", subscription["schedule"])
+    world.update(schedule, status="canceled", canceled_at=world.now, current_phase=None)
+    event = "aborted" if reason == "payment_failed" else "canceled"
+    world.emit(f"subscription_schedule.{event}", schedule)

@@ -1,6 +1,5 @@
 """What happens outside of Stripe: the bank's answers, told to whatever the payment is for."""
 
-from infra.local.stripe_sandbox.cards import Presence
 from infra.local.stripe_sandbox.errors import NoSuchObject, Refused
 from infra.local.stripe_sandbox.resources import checkout, invoices, payments
 from infra.local.stripe_sandbox.state import Body
@@ -38,9 +37,9 @@ def answer_bank(world: World, intent: Body, *, approved: bool) -> Body:
         return checkout.authenticated(world, session, approved=approved)
     method = world.get("payment_method", intent["payment_method"])
     if invoice:
-        invoices.pay(world, invoice, Presence.ON_SESSION, method=method, authenticated=approved)
+        invoices.pay(world, invoice, method=method, authenticated=approved)
         return intent
-    return payments.attempt(world, intent, method, Presence.ON_SESSION, authenticated=approved)
+    return payments.attempt(world, intent, method, authenticated=approved)
 
 
 def _owners(world: World, intent: Body) -> tuple[Body | None, Body | None]:

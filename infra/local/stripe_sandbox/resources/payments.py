@@ -8,7 +8,6 @@ from infra.local.stripe_sandbox.cards import (
     Authentication,
     Card,
     Decline,
-    Presence,
 )
 from infra.local.stripe_sandbox.errors import Refused
 from infra.local.stripe_sandbox.lists import page
@@ -116,7 +115,6 @@ def attempt(
     world: World,
     intent: Body,
     method: Body,
-    presence: Presence,
     *,
     authenticated: bool | None = None,
 ) -> Body:
@@ -126,7 +124,7 @@ def attempt(
     """
     card = payment_methods.card_of(world, method)
     world.update(intent, payment_method=method["id"])
-    decline = judge(world, card, method, presence, authenticated)
+    decline = judge(world, card, method, authenticated)
     if authenticated is False:
         return _fail(world, intent, method, NOT_AUTHENTICATED, charged=False)
     if decline is AUTHENTICATION_NEEDED:
@@ -141,14 +139,11 @@ def attempt(
     return _succeed(world, intent, charge)
 
 
-def judge(
-    world: World, card: Card, method: Body, presence: Presence, authenticated: bool | None
-) -> Decline | None:
+def judge(world: World, card: Card, method: Body, authenticated: bool | None) -> Decline | None:
     """Why the bank refuses, or None; AUTHENTICATION_NEEDED when it wants the customer first."""
-    set_up = world.hidden(method)["set_up"] and presence is Presence.OFF_SESSION
     wanted = {
         Authentication.NEVER: False,
-        Authentication.UNLESS_SET_UP: not set_up,
+        Authentication.UNLESS_SET_UP: not world.hidden(method)["set_up"],
         Authentication.ALWAYS: True,
     }[card.authentication]
     if wanted and authenticated is None:

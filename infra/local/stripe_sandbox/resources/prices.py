@@ -255,3 +255,18 @@ def unit_amount(world: World, price: Body, currency: str) -> int:
         )
     amount: int = options[currency]["unit_amount"]
     return amount
+
+
+def require_usable(price: Body, param: str, *, recurring: bool) -> None:
+    if not price["active"]:
+        raise InvalidRequest(
+            f"The price specified is inactive. This field only accepts active prices: "
+            f"{price['id']}",
+            param=param,
+        )
+    if recurring and price["type"] != "recurring":
+        raise InvalidRequest(
+            "The price specified is set to `type=one_time` but this field only accepts prices "
+            "with `type=recurring`.",
+            param=param,
+        )

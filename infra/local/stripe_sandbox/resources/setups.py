@@ -4,7 +4,6 @@ from infra.local.stripe_sandbox.cards import (
     AUTHENTICATION_NEEDED,
     NOT_AUTHENTICATED,
     Decline,
-    Presence,
 )
 from infra.local.stripe_sandbox.errors import CardDeclined
 from infra.local.stripe_sandbox.lists import page
@@ -64,7 +63,7 @@ def attempt(world: World, setup: Body, method: Body, *, authenticated: bool | No
     """Try to keep `method`; the status of `setup` afterwards says what happened."""
     card = payment_methods.card_of(world, method)
     world.update(setup, payment_method=method["id"])
-    decline = payments.judge(world, card, method, Presence.ON_SESSION, authenticated)
+    decline = payments.judge(world, card, method, authenticated)
     if authenticated is False:
         decline = NOT_AUTHENTICATED
     if decline is AUTHENTICATION_NEEDED:

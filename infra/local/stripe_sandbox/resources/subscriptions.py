@@ -1,12 +1,10 @@
 """Subscriptions and their items: begun, changed, renewed, cancelled."""
 
 import copy
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from infra.local.stripe_sandbox import money, periods
-from infra.local.stripe_sandbox.cards import Presence
+from infra.local.stripe_sandbox import periods
 from infra.local.stripe_sandbox.errors import (
     CardDeclined,
     InvalidRequest,
@@ -16,9 +14,16 @@ from infra.local.stripe_sandbox.errors import (
 )
 from infra.local.stripe_sandbox.lists import listed, page, page_of
 from infra.local.stripe_sandbox.operations import Call, merge_metadata, operation
-from infra.local.stripe_sandbox.resources import invoices, lifecycle, payment_methods, prices
+from infra.local.stripe_sandbox.resources import (
+    billing,
+    changes,
+    invoices,
+    lifecycle,
+    payment_methods,
+    prices,
+)
 from infra.local.stripe_sandbox.state import Body, new_id
-from infra.local.stripe_sandbox.world import World, difference
+from infra.local.stripe_sandbox.world import World
 
 SHARED = """metadata metadata.* default_payment_method cancel_at_period_end description
     automatic_tax.enabled collection_method=charge_automatically off_session
@@ -59,6 +64,8 @@ def create_subscription(world: World, call: Call) -> Body:
         automatic_tax=call.get("automatic_tax.enabled", False),
     )
     _apply_cancellation(world, subscription, call)
+    settings = subscription["payment_settings"] | call.get("payment_settings", {})
+    world.update(subscription, payment_settings=settings)
     invoice = start(world, subscription)
     behavior = call.get("payment_behavior", "allow_incomplete")
     if invoice["status"] == "open" and behavior != "default_incomplete":
@@ -75,10 +82,10 @@ def _take_first_payment(world: World, invoice: Body, behavior: str) -> None:
             code="resource_missing",
         )
     if behavior == "allow_incomplete":
-        invoices.attempt(world, invoice, method, Presence.OFF_SESSION)
+        invoices.attempt(world, invoice, method)
         return
     try:
-        invoices.pay(world, invoice, Presence.OFF_SESSION, method=method)
+        invoices.pay(world, invoice, method=method)
     except CardDeclined as refusal:
         refusal.effects_stand = False  # the subscription was never made
         raise
@@ -119,8 +126,10 @@ STATUSES = [
 
 @operation(
     "POST /v1/subscriptions/{subscription_exposed_id}",
-    f"""{SHARED} cancel_at proration_behavior=none cancellation_details.comment
-    cancellation_details.feedback""",
+    f"""{SHARED} cancel_at proration_behavior cancellation_details.comment
+    cancellation_details.feedback items[].id items[].price items[].quantity items[].metadata.*
+    payment_behavior=allow_incomplete|error_if_incomplete|pending_if_incomplete proration_date
+    billing_cycle_anchor=unchanged""",
 )
 def update_subscription(world: World, call: Call) -> Body:
     subscription = _named(world, call)
@@ -131,8 +140,12 @@ def update_subscription(world: World, call: Call) -> Body:
         )
     before = copy.deepcopy(subscription)
     _apply_plain(world, subscription, call)
+    if {"items", "cancel_at", "cancel_at_period_end"} & set(call.params):
+        changes.require_unscheduled(subscription)
     _apply_cancellation(world, subscription, call)
-    _tell_difference(world, subscription, before)
+    if "items" in call.params:
+        changes.change_items(world, subscription, call)
+    billing.tell_difference(world, subscription, before)
     lifecycle.plan_ahead(world, subscription)
     return subscription
 
@@ -236,103 +249,11 @@ def begin(
 
 def start(world: World, subscription: Body, intent: Body | None = None) -> Body:
     """Tell of it and bill the first period; `intent` has paid for that or is about to."""
-    lines = _lines(world, subscription, subscription["items"]["data"])
-    invoice = draft(world, subscription, lines, "subscription_create")
+    lines = billing.period_lines(world, subscription, subscription["items"]["data"])
+    invoice = billing.draft(world, subscription, lines, "subscription_create")
     world.emit("customer.subscription.created", subscription)
     lifecycle.plan_ahead(world, subscription)
     return invoices.finalize(world, invoice, intent)
-
-
-def draft(
-    world: World,
-    subscription: Body,
-    lines: list[Body],
-    reason: str,
-    *,
-    period: tuple[int, int] | None = None,
-) -> Body:
-    invoice = invoices.draft(
-        world,
-        world.get("customer", subscription["customer"]),
-        lines,
-        reason,
-        currency=subscription["currency"],
-        subscription=subscription,
-        period=period,
-        automatic_tax=subscription["automatic_tax"]["enabled"],
-    )
-    world.update(subscription, latest_invoice=invoice["id"])
-    return invoice
-
-
-def advance(world: World, subscription: Body) -> None:
-    """What is due now: the deadline of the first payment, the end, or the next period."""
-    if subscription["status"] == "incomplete":
-        lifecycle.end(world, subscription)
-        return
-    cancel_at = subscription["cancel_at"]
-    if cancel_at is not None and cancel_at <= world.now:
-        lifecycle.end(world, subscription, "cancellation_requested")
-        return
-    if lifecycle.period_end(subscription) <= world.now:
-        renew(world, subscription)
-    lifecycle.plan_ahead(world, subscription)
-
-
-def renew(world: World, subscription: Body) -> None:
-    """Begin the next period and draft its invoice, which is then due to be collected."""
-    start = lifecycle.period_end(subscription)
-    ended = subscription["items"]["data"][0]["current_period_start"]
-    items = copy.deepcopy(subscription["items"])
-    for item in items["data"]:
-        whole = _end(subscription, item, start)
-        end = min(whole, subscription["cancel_at"] or whole)
-        item |= {"current_period_start": start, "current_period_end": end}
-    before = copy.deepcopy(subscription)
-    world.update(subscription, items=items)
-    lines = _lines(world, subscription, items["data"])
-    invoice = draft(world, subscription, lines, "subscription_cycle", period=(ended, start))
-    if subscription["status"] == "unpaid":
-        world.update(invoice, auto_advance=False)
-    else:
-        at = world.now + world.rules.draft_seconds
-        world.update(invoice, automatically_finalizes_at=at)
-        world.schedule("collect", invoice, at)
-    _tell_difference(world, subscription, before)
-
-
-def _lines(world: World, subscription: Body, items: Iterable[Body]) -> list[Body]:
-    """A line for each item's present period; one that ends early is paid in part."""
-    found = []
-    for item in items:
-        start, end = item["current_period_start"], item["current_period_end"]
-        unit = prices.unit_amount(world, item["price"], subscription["currency"])
-        whole = _end(subscription, item, start) - start
-        found.append(
-            invoices.new_line(
-                world,
-                description=invoices.line_text(
-                    world, item["price"], item["quantity"], unit, subscription["currency"]
-                ),
-                amount=money.prorated(unit * item["quantity"], end - start, whole),
-                currency=subscription["currency"],
-                period=(start, end),
-                price=item["price"],
-                unit=unit,
-                quantity=item["quantity"],
-                subscription=subscription,
-                item=item["id"],
-                metadata=subscription["metadata"] | item["metadata"],
-            )
-        )
-    return found
-
-
-def _end(subscription: Body, item: Body, start: int) -> int:
-    """Where the item's period from `start` ends, whatever may cut it short."""
-    recurring = item["price"]["recurring"]
-    interval, count = recurring["interval"], recurring["interval_count"]
-    return periods.end_of_period(subscription["billing_cycle_anchor"], interval, count, start)
 
 
 def _item(world: World, subscription: str, order: Ordered, period: tuple[int, int]) -> Body:
@@ -371,25 +292,10 @@ def _ordered(world: World, call: Call) -> list[Ordered]:
                 f"Missing required param: {param}.", code="parameter_missing", param=param
             )
         price = world.get("price", given["price"], param=param)
-        require_usable(price, param, recurring=True)
+        prices.require_usable(price, param, recurring=True)
         metadata = merge_metadata({}, given.get("metadata"))
         ordered.append(Ordered(price, given.get("quantity", 1), metadata))
     return ordered
-
-
-def require_usable(price: Body, param: str, *, recurring: bool) -> None:
-    if not price["active"]:
-        raise InvalidRequest(
-            f"The price specified is inactive. This field only accepts active prices: "
-            f"{price['id']}",
-            param=param,
-        )
-    if recurring and price["type"] != "recurring":
-        raise InvalidRequest(
-            "The price specified is set to `type=one_time` but this field only accepts prices "
-            "with `type=recurring`.",
-            param=param,
-        )
 
 
 def _named(world: World, call: Call) -> Body:
@@ -405,19 +311,23 @@ def _method(world: World, call: Call, customer: str) -> str | None:
 
 
 def _apply_plain(world: World, subscription: Body, call: Call) -> None:
-    changes: Body = {"metadata": merge_metadata(subscription["metadata"], call.get("metadata"))}
+    metadata = merge_metadata(subscription["metadata"], call.get("metadata"))
+    changed: Body = {"metadata": metadata}
     if "default_payment_method" in call.params:
-        changes["default_payment_method"] = _method(world, call, subscription["customer"])
+        changed["default_payment_method"] = _method(world, call, subscription["customer"])
     if "description" in call.params:
-        changes["description"] = call.params["description"] or None
+        changed["description"] = call.params["description"] or None
     if "automatic_tax" in call.params:
         enabled = call.get("automatic_tax.enabled")
         liability = {"type": "self"} if enabled else None
-        changes["automatic_tax"] = subscription["automatic_tax"] | {
+        changed["automatic_tax"] = subscription["automatic_tax"] | {
             "enabled": enabled,
             "liability": liability,
         }
-    world.update(subscription, **changes)
+    if "payment_settings" in call.params:
+        given = call.get("payment_settings")
+        changed["payment_settings"] = subscription["payment_settings"] | given
+    world.update(subscription, **changed)
     _apply_details(world, subscription, call)
 
 
@@ -476,10 +386,3 @@ def _keep_going(world: World, subscription: Body) -> None:
         canceled_at=None,
         cancellation_details={"comment": None, "feedback": None, "reason": None},
     )
-
-
-def _tell_difference(world: World, subscription: Body, before: Body) -> None:
-    """One event for all that one request or one renewal changed."""
-    previous = difference(before, subscription)
-    if previous:
-        world.emit("customer.subscription.updated", subscription, previous)
