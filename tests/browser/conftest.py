@@ -8,6 +8,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.browser.scripted import Site, page_server
+from tests.stack.running import stack
+
+__all__ = ["stack"]
 
 NO_CHROMIUM = "no Chromium on this machine (install the package `chromium`, or set CHROMIUM)"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
