@@ -404,3 +404,44 @@ class TestBuckets:
 
     def test_without_a_link_nothing_is_read(self, ministack: MiniStack, bucket: str) -> None:
         assert httpx.get(f"{ministack.url}/{bucket}/file").status_code == 403
+
+
+class TestNestedStacks:
+    def child(self, ministack: MiniStack, delay: int) -> str:
+        """Where the template of a bucket and a queue lies."""
+        template = {
+            "Resources": {
+                "Bucket": {"Type": "AWS::S3::Bucket"},
+                "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"DelaySeconds": delay}},
+            },
+            "Outputs": {"Arn": {"Value": {"Fn::GetAtt": ["Bucket", "Arn"]}}},
+        }
+        s3 = ministack.client("s3")
+        s3.create_bucket(Bucket="templates")
+        s3.put_object(Bucket="templates", Key=f"{delay}.json", Body=json.dumps(template))
+        return f"{ministack.url}/templates/{delay}.json"
+
+    def parent(self, ministack: MiniStack, delay: int) -> str:
+        nested = {"TemplateURL": self.child(ministack, delay)}
+        return json.dumps(
+            {
+                "Resources": {
+                    "Child": {"Type": "AWS::CloudFormation::Stack", "Properties": nested}
+                },
+                "Outputs": {"Arn": {"Value": {"Fn::GetAtt": ["Child", "Outputs.Arn"]}}},
+            }
+        )
+
+    def bucket_arn(self, cloudformation: Any, done: str) -> str:
+        """After the change is complete."""
+        waiting = {"Delay": 0.1, "MaxAttempts": 100}
+        cloudformation.get_waiter(done).wait(StackName="parent", WaiterConfig=waiting)
+        [stack] = cloudformation.describe_stacks(StackName="parent")["Stacks"]
+        return str(stack["Outputs"][0]["OutputValue"])
+
+    def test_an_update_leaves_alone_what_did_not_change(self, ministack: MiniStack) -> None:
+        cloudformation = ministack.client("cloudformation")
+        cloudformation.create_stack(StackName="parent", TemplateBody=self.parent(ministack, 1))
+        before = self.bucket_arn(cloudformation, "stack_create_complete")
+        cloudformation.update_stack(StackName="parent", TemplateBody=self.parent(ministack, 2))
+        assert self.bucket_arn(cloudformation, "stack_update_complete") == before
