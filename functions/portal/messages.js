@@ -6,7 +6,8 @@ export function offerNotices(checkout, { returned, waited, proceed, again }) {
   const cancelled = returned === "cancelled" && "Checkout was cancelled. Nothing was charged.";
   if (checkout) {
     const title = cancelled || "A payment page is open for your team";
-    const text = "You can finish the payment there, or choose below and start over.";
+    const still = cancelled ? "The payment page is still open: finish" : "Finish the payment";
+    const text = `${still} there, or choose below and start over.`;
     return [notice("waiting", title, text, button("Continue to payment", proceed))];
   }
   if (waited) {

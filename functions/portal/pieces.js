@@ -75,7 +75,7 @@ export function skeleton(...widths) {
 export function failure(problem, retry) {
   const reference =
     problem.requestId && h("p", { class: "fine" }, `Reference ${problem.requestId}`);
-  const title = problem.status === 0 ? "You seem to be offline" : "This could not be loaded";
+  const title = problem.status === 0 ? "No connection" : "This could not be loaded";
   const message = notice("bad", title, problem.detail, button("Try again", retry));
   if (reference) message.append(reference);
   return message;

@@ -1,41 +1,30 @@
 """A real Chromium for these tests: skipped loudly where there is none, never in CI."""
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.browser import chromium
 from tests.browser.scripted import Site, page_server
 from tests.stack.running import stack
 
 __all__ = ["stack"]
 
 NO_CHROMIUM = "no Chromium on this machine (install the package `chromium`, or set CHROMIUM)"
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
 _missed: list[str] = []
-
-
-def find_chromium() -> str | None:
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    executable = find_chromium()
+    executable = chromium.find()
     if executable is None:
         if os.environ.get("CI"):
             pytest.fail(NO_CHROMIUM)
         pytest.skip(NO_CHROMIUM)
-    # A page that a test plays counts as remote, which may not call loopback without being asked.
-    arguments = ["--disable-features=LocalNetworkAccessChecks"]
-    if os.geteuid() == 0:
-        arguments.append("--no-sandbox")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=arguments)
+    with chromium.launched(executable) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="package")

@@ -304,7 +304,7 @@ def test_a_failed_catalog_is_a_failed_load(site: Site, page: Page) -> None:
 
 def test_offline_the_page_says_so_and_recovers_by_itself(site: Site, page: Page) -> None:
     section = show(site, page, OFFLINE)
-    expect(section).to_contain_text("You seem to be offline")
+    expect(section).to_contain_text("No connection")
     site.answers("GET /billing", shapes.subscribed())
     page.evaluate("dispatchEvent(new Event('online'))")
     expect(section).to_contain_text("Active")

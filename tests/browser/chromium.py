@@ -1,0 +1,27 @@
+"""The machine's own Chromium, driven by Playwright."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, sync_playwright
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def find() -> str | None:
+    """Where it is: what CHROMIUM says, or else one of the usual names."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
+
+
+@contextmanager
+def launched(executable: str) -> Iterator[Browser]:
+    # A page that a test plays counts as remote, which may not call loopback without being asked.
+    arguments = ["--disable-features=LocalNetworkAccessChecks"]
+    if os.geteuid() == 0:
+        arguments.append("--no-sandbox")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=arguments)
+        yield browser
+        browser.close()
