@@ -191,6 +191,9 @@ def processes_of_a_run(
         started = processes(folder)
         kill(make.pid, number)
         assert "is kept in" in make.communicate(timeout=30)[0]
+    # Its output is closed a moment before a process is gone.
+    with suppress(TimeoutError):
+        wait_until(lambda: ended(started), 5)
     return started
 
 
