@@ -28,6 +28,7 @@ from tests.factories import api_event, event_file, unsigned
 API_KEY = "sk_test_sandbox"
 WEBHOOK_SECRET = "whsec_tests"
 VISA = "4242424242424242"
+FAILS_AT_RENEWAL = "4000000000000341"
 
 APIS: dict[str, Api] = {
     "overview": overview.api,
@@ -177,6 +178,12 @@ class Product:
     def advance(self, duration: str) -> None:
         """Moves the clock of Stripe and of the product, for example by `P1M`."""
         answer = httpx.post(f"{self.sandbox}/sandbox/clock", json={"advance": duration}, timeout=30)
+        assert answer.status_code == 200, answer.text
+
+    def order_faults(self, faults: list[tuple[str, str, str]]) -> None:
+        """The next requests of these methods and paths fail at Stripe's side in these ways."""
+        ordered = [{"method": one, "path": path, "fault": how} for one, path, how in faults]
+        answer = httpx.post(f"{self.sandbox}/sandbox/faults", json={"next": ordered})
         assert answer.status_code == 200, answer.text
 
     def rows(self) -> dict[tuple[str, str], dict[str, Any]]:

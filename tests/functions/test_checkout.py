@@ -161,3 +161,15 @@ def test_a_price_that_is_not_at_stripe_yet_is_told(
 
     monkeypatch.setattr(gateway, "price_id", unapplied)
     assert product.open_checkout().code == "catalog_not_applied"
+
+
+def test_a_timeout_with_unknown_outcome_and_another_try_make_one_charge(product: Product) -> None:
+    """Stripe does it each time and the answer is lost each time, also the library's own tries."""
+    product.order_faults([("POST", "/v1/checkout/sessions", "timeout_after")] * 3)
+    lost = product.open_checkout("one")
+    assert (lost.status, lost.code) == (503, "stripe_unavailable")
+    url = product.open_checkout("one").json["url"]
+    assert product.pay(url).status_code == 200
+    customer = product.customers()[0].id
+    assert len(product.at_stripe.v1.checkout.sessions.list({"customer": customer}).data) == 1
+    assert len(product.at_stripe.v1.charges.list({"customer": customer}).data) == 1

@@ -1,11 +1,14 @@
 """GET /billing, /catalog, /entitlements, /health."""
 
+from datetime import timedelta
+
 import pytest
 
 from billing.adapters.dynamodb import accounts, reading
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.domain.account import Member, MemberStatus, Role
-from tests.functions.product import Product
+from billing.domain.times import parse_rfc3339, rfc3339
+from tests.functions.product import FAILS_AT_RENEWAL, Product
 
 MIA: dict[str, str | None] = {"sub": "user-mia", "role": "member"}
 
@@ -120,3 +123,16 @@ def test_health_is_well_while_the_table_answers(product: Product) -> None:
 def test_and_not_well_without_it(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "TABLE", "gone")
     assert product.call("GET /health", signed_in=False).status == 500
+
+
+def test_a_renewal_that_cannot_be_charged_gives_grace(product: Product) -> None:
+    url = product.open_checkout().json["url"]
+    assert product.pay(url, FAILS_AT_RENEWAL).status_code == 200
+    product.catch_up()
+    due = product.billing()["subscription"]["renews_at"]
+    product.advance("P1M1D")
+    product.catch_up()
+    billing = product.billing()
+    assert (billing["subscription"]["status"], billing["access"]["state"]) == ("past_due", "grace")
+    until = parse_rfc3339(due) + timedelta(days=14)
+    assert billing["access"]["until"] == rfc3339(until)
