@@ -80,11 +80,19 @@ class Shop:
         assert paid.status_code == 200, paid.text
         return self.stripe.subscriptions.retrieve(paid.json()["subscription"])
 
+    @cached_property
+    def http(self) -> httpx.Client:
+        """For the pages and the orders; without certificates, which take long to load."""
+        return httpx.Client(timeout=60, verify=False)
+
+    def close(self) -> None:
+        self.http.close()
+
     def order(self, path: str, body: Body) -> httpx.Response:
-        return httpx.post(f"{self.base}/sandbox/{path}", json=body, timeout=60)
+        return self.http.post(f"{self.base}/sandbox/{path}", json=body)
 
     def read(self, path: str) -> Body:
-        found: Body = httpx.get(f"{self.base}/sandbox/{path}").json()
+        found: Body = self.http.get(f"{self.base}/sandbox/{path}").json()
         return found
 
     def advance(self, duration: str) -> Body:
@@ -119,7 +127,9 @@ def running(state: Path, **rules: Any) -> Iterator[Shop]:
     thread.start()
     try:
         wait_for(lambda: server.started)
-        yield Shop(base)
+        shop = Shop(base)
+        yield shop
+        shop.close()
     finally:
         server.should_exit = True
         thread.join()

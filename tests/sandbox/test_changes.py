@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 import pytest
 import stripe
 
@@ -167,8 +166,8 @@ def test_a_change_that_needs_the_bank_counts_only_once_paid(own_shop: Shop, answ
     assert changed.status == "active"
     assert slots.quantity == 5
     url = changed.latest_invoice.hosted_invoice_url
-    asked = httpx.post(url, data={"card": "4000002760003184"})
-    httpx.post(own_shop.base + asked.headers["location"], data={"answer": answer})
+    asked = own_shop.http.post(url, data={"card": "4000002760003184"})
+    own_shop.http.post(own_shop.base + asked.headers["location"], data={"answer": answer})
     approved = answer == "approve"
     assert slots.quantity == (7 if approved else 5)
     assert (slots.now().pending_update is None) is approved

@@ -16,7 +16,7 @@ def session(shop: Shop, id: str, *expand: str) -> Any:
 
 def submit(shop: Shop, path: str, **fields: str) -> httpx.Response:
     """Send a page's form; no redirect is followed."""
-    return httpx.post(f"{shop.base}{path}", data=fields)
+    return shop.http.post(f"{shop.base}{path}", data=fields)
 
 
 def test_nothing_exists_before_the_customer_pays(shop: Shop) -> None:
@@ -92,9 +92,9 @@ def test_three_d_secure_waits_for_the_bank(shop: Shop, card: str) -> None:
     asked = shop.pay(opened.id, card).json()
     assert asked["status"] == "requires_action"
     assert session(shop, opened.id).status == "open"
-    page = httpx.get(asked["url"])
+    page = shop.http.get(asked["url"])
     assert "Approve" in page.text
-    answered = httpx.post(asked["url"], data={"answer": "approve"})
+    answered = shop.http.post(asked["url"], data={"answer": "approve"})
     assert answered.status_code == 303
     assert answered.headers["location"] == f"http://127.0.0.1:9/done?session={opened.id}"
     assert session(shop, opened.id).payment_status == "paid"
@@ -103,8 +103,8 @@ def test_three_d_secure_waits_for_the_bank(shop: Shop, card: str) -> None:
 def test_a_bank_that_does_not_approve_leads_back_with_the_reason(shop: Shop) -> None:
     opened = shop.checkout(customer=shop.customer())
     asked = shop.pay(opened.id, "4000002760003184").json()
-    answered = httpx.post(asked["url"], data={"answer": "fail"})
-    page = httpx.get(f"{shop.base}{answered.headers['location']}")
+    answered = shop.http.post(asked["url"], data={"answer": "fail"})
+    page = shop.http.get(f"{shop.base}{answered.headers['location']}")
     assert "We are unable to authenticate your payment method." in page.text
     assert session(shop, opened.id).status == "open"
 
@@ -186,7 +186,7 @@ def test_an_expired_session_takes_no_payment(shop: Shop) -> None:
     opened = shop.checkout(customer=shop.customer())
     assert shop.stripe.checkout.sessions.expire(opened.id).status == "expired"
     assert shop.pay(opened.id).status_code == 400
-    assert "expired" in httpx.get(opened.url).text
+    assert "expired" in shop.http.get(opened.url).text
     with pytest.raises(stripe.InvalidRequestError, match="can be expired"):
         shop.stripe.checkout.sessions.expire(opened.id)
 
@@ -241,7 +241,7 @@ def test_a_price_charges_in_the_currency_that_was_asked_for(shop: Shop) -> None:
 def test_the_page_shows_what_is_bought_and_the_way_back(shop: Shop) -> None:
     price = shop.price(123456)
     opened = shop.checkout(line_items=[{"price": price, "quantity": 2}])
-    page = httpx.get(opened.url)
+    page = shop.http.get(opened.url)
     assert page.status_code == 200
     for text in ("2 × Team plan", "2,469.12 USD", "http://127.0.0.1:9/back", "4000 0000"[:4]):
         assert text in page.text
@@ -250,7 +250,7 @@ def test_the_page_shows_what_is_bought_and_the_way_back(shop: Shop) -> None:
 
 def test_a_test_card_that_was_clicked_fills_the_form(shop: Shop) -> None:
     opened = shop.checkout()
-    page = httpx.get(opened.url, params={"card": "5555555555554444"}).text
+    page = shop.http.get(opened.url, params={"card": "5555555555554444"}).text
     assert 'value="5555555555554444"' in page
     assert 'value="12 / 34"' in page
 
@@ -282,14 +282,14 @@ def test_a_card_out_of_date_is_refused(shop: Shop, expiry: str) -> None:
 
 
 def test_a_page_that_does_not_exist_is_a_page(shop: Shop) -> None:
-    answer = httpx.get(f"{shop.base}/c/pay/cs_test_no")
+    answer = shop.http.get(f"{shop.base}/c/pay/cs_test_no")
     assert answer.status_code == 404
     assert "No such checkout session" in answer.text
 
 
 def test_the_dashboard_shows_what_there_is(shop: Shop) -> None:
     subscription = shop.subscribe()
-    page = httpx.get(f"{shop.base}/").text
+    page = shop.http.get(f"{shop.base}/").text
     assert subscription.id in page
     assert str(subscription.customer) in page
     assert "checkout.session.completed" in page

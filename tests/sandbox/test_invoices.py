@@ -3,7 +3,6 @@
 import io
 from typing import Any
 
-import httpx
 import pytest
 import stripe
 from pypdf import PdfReader
@@ -34,7 +33,7 @@ def test_the_pdf_names_the_number_the_customer_the_lines_and_the_total(shop: Sho
         customer=shop.customer(name="Söhne & <Co>"), line_items=[{"price": price, "quantity": 2}]
     )
     invoice = shop.stripe.invoices.retrieve(str(subscribed.latest_invoice))
-    answer = httpx.get(str(invoice.invoice_pdf))
+    answer = shop.http.get(str(invoice.invoice_pdf))
     assert answer.headers["content-type"] == "application/pdf"
     assert answer.headers["content-disposition"].startswith("attachment;")
     text = PdfReader(io.BytesIO(answer.content)).pages[0].extract_text()
@@ -52,17 +51,17 @@ def test_the_numbers_of_a_customers_invoices_go_up_by_one(own_shop: Shop) -> Non
 
 def test_an_open_invoice_is_paid_on_its_page(shop: Shop) -> None:
     invoice = open_invoice(shop)
-    assert "Pay 147.00 USD" in httpx.get(invoice.hosted_invoice_url).text
-    refused = httpx.post(invoice.hosted_invoice_url, data={"card": "4000000000000002"})
+    assert "Pay 147.00 USD" in shop.http.get(invoice.hosted_invoice_url).text
+    refused = shop.http.post(invoice.hosted_invoice_url, data={"card": "4000000000000002"})
     assert refused.status_code == 402
     assert "Your card was declined." in refused.text
-    paid = httpx.post(invoice.hosted_invoice_url, data={"card": "4242424242424242"})
+    paid = shop.http.post(invoice.hosted_invoice_url, data={"card": "4242424242424242"})
     assert paid.status_code == 303
     found = shop.stripe.invoices.retrieve(invoice.id)
     assert (found.status, found.amount_paid, found.amount_remaining) == ("paid", 14700, 0)
     subscription: Any = invoice.parent.subscription_details.subscription
     assert shop.stripe.subscriptions.retrieve(subscription).status == "active"
-    assert "Pay 147.00" not in httpx.get(invoice.hosted_invoice_url).text
+    assert "Pay 147.00" not in shop.http.get(invoice.hosted_invoice_url).text
 
 
 def test_paying_an_invoice_charges_the_subscriptions_card(shop: Shop) -> None:
@@ -92,7 +91,7 @@ def test_an_invoice_that_needs_the_bank_is_402_with_its_intent(shop: Shop) -> No
     assert refused.value.code == "invoice_payment_intent_requires_action"
     error: Any = refused.value.error
     bank = error.payment_intent.next_action.redirect_to_url.url
-    httpx.post(bank, data={"answer": "approve"})
+    shop.http.post(bank, data={"answer": "approve"})
     assert shop.stripe.invoices.retrieve(invoice.id).status == "paid"
 
 

@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -88,7 +87,7 @@ def everything(shop: Shop, path: str) -> list[dict[str, Any]]:
     if path == "subscriptions":
         query["status"] = "all"
     while True:
-        page = httpx.get(f"{shop.base}/v1/{path}", params=query, auth=(KEY, "")).json()
+        page = shop.http.get(f"{shop.base}/v1/{path}", params=query, auth=(KEY, "")).json()
         found.extend(page["data"])
         if not page["has_more"]:
             return found

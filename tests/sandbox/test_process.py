@@ -31,6 +31,7 @@ def process(state: Path, *more: str) -> Iterator[tuple[Shop, "subprocess.Popen[b
         wait_for(lambda: _healthy(shop, started))
         yield shop, started
     finally:
+        shop.close()
         started.kill()
         started.wait()
 
@@ -38,7 +39,7 @@ def process(state: Path, *more: str) -> Iterator[tuple[Shop, "subprocess.Popen[b
 def _healthy(shop: Shop, started: "subprocess.Popen[bytes]") -> bool:
     assert started.poll() is None, "it ended"
     try:
-        return httpx.get(f"{shop.base}/sandbox/health").status_code == 200
+        return shop.http.get(f"{shop.base}/sandbox/health").status_code == 200
     except httpx.TransportError:
         return False
 
@@ -88,7 +89,7 @@ def test_it_listens_on_loopback_only(tmp_path: Path) -> None:
 
 def create(shop: Shop, key: str) -> httpx.Response:
     headers = {"Idempotency-Key": key}
-    return httpx.post(f"{shop.base}/v1/customers", headers=headers, auth=(KEY, ""))
+    return shop.http.post(f"{shop.base}/v1/customers", headers=headers, auth=(KEY, ""))
 
 
 def count(shop: Shop) -> int:

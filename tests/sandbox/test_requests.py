@@ -15,7 +15,7 @@ PINNED = _ApiVersion.CURRENT
 def post(shop: Shop, path: str, form: str, **headers: str) -> httpx.Response:
     headers = {"Authorization": f"Bearer {KEY}"} | headers
     headers["Content-Type"] = "application/x-www-form-urlencoded"
-    return httpx.post(f"{shop.base}/v1/{path}", content=form, headers=headers)
+    return shop.http.post(f"{shop.base}/v1/{path}", content=form, headers=headers)
 
 
 def error(answer: httpx.Response) -> dict[str, Any]:
@@ -89,13 +89,13 @@ def test_an_id_of_another_kind_is_not_found(shop: Shop) -> None:
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer sk_test_other"}])
 def test_a_missing_or_wrong_key_is_401(shop: Shop, header: dict[str, str]) -> None:
-    answer = httpx.get(f"{shop.base}/v1/customers", headers=header)
+    answer = shop.http.get(f"{shop.base}/v1/customers", headers=header)
     assert answer.status_code == 401
     assert "sk_test_other" not in answer.text
 
 
 def test_the_key_is_taken_as_basic_auth_too(shop: Shop) -> None:
-    assert httpx.get(f"{shop.base}/v1/customers", auth=(KEY, "")).status_code == 200
+    assert shop.http.get(f"{shop.base}/v1/customers", auth=(KEY, "")).status_code == 200
 
 
 def test_another_api_version_is_refused_by_name(shop: Shop) -> None:

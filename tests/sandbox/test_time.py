@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from infra.local.stripe_sandbox import periods
@@ -173,10 +172,10 @@ def test_a_renewal_that_needs_the_bank_is_finished_on_the_hosted_page(own_shop: 
     overdue = subscription(own_shop, paid["subscription"])
     assert overdue.status == "past_due"
     url = overdue.latest_invoice.hosted_invoice_url
-    asked = httpx.post(url, data={"card": "4000002760003184", "expiry": "12/40"})
+    asked = own_shop.http.post(url, data={"card": "4000002760003184", "expiry": "12/40"})
     assert asked.status_code == 303
     bank = f"{own_shop.base}{asked.headers['location']}"
-    answered = httpx.post(bank, data={"answer": "approve"})
+    answered = own_shop.http.post(bank, data={"answer": "approve"})
     assert answered.headers["location"] == f"/i/{overdue.latest_invoice.id}"
     assert subscription(own_shop, paid["subscription"]).status == "active"
 
