@@ -12,9 +12,11 @@ import boto3
 import httpx
 import pytest
 import stripe
+from aws_lambda_powertools.utilities.parameters import clear_caches
 from moto import mock_aws
 
 from billing.adapters import queue
+from billing.adapters.stripe import gateway
 from billing.domain.catalog import load_catalog
 from infra.stripe_setup import apply_catalog
 from tests.conftest import SANDBOX
@@ -23,7 +25,7 @@ from tests.functions.product import API_KEY, WEBHOOK_SECRET, Product, make_queue
 ROOT = Path(__file__).parent.parent.parent
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Stripe sandbox with the catalog applied."""
     folder = tmp_path_factory.mktemp("sandbox")
@@ -53,9 +55,11 @@ def _await_health(process: "subprocess.Popen[bytes]", log: Path) -> None:
     pytest.fail(f"the sandbox did not start:\n{log.read_text()}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def aws() -> Iterator[None]:
     with mock_aws():
+        gateway.price_id.cache_clear()
+        clear_caches()  # type: ignore[no-untyped-call]
         _create_table()
         boto3.client("s3").create_bucket(
             Bucket="billing-documents",
@@ -69,7 +73,7 @@ def aws() -> Iterator[None]:
 
 @pytest.fixture
 def product(aws: None, sandbox: str, monkeypatch: pytest.MonkeyPatch) -> Product:
-    """One AWS account and one Stripe account for all tests; a paying account and a queue each."""
+    """AWS and Stripe are a module's; a paying account and a queue are each test's own."""
     name = f"acme-{uuid.uuid4().hex[:10]}"
     product = Product(account=name, sandbox=sandbox, queue=make_queue(name))
     monkeypatch.setattr(queue, "_URL", product.queue)

@@ -1,14 +1,11 @@
 """GET /billing, /catalog, /entitlements, /health."""
 
-from datetime import timedelta
-
 import pytest
 
 from billing.adapters.dynamodb import accounts, reading
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.domain.account import Member, MemberStatus, Role
-from billing.domain.times import parse_rfc3339, rfc3339
-from tests.functions.product import FAILS_AT_RENEWAL, Product
+from tests.functions.product import Product
 
 MIA: dict[str, str | None] = {"sub": "user-mia", "role": "member"}
 
@@ -71,16 +68,6 @@ def test_an_active_subscription_shows_its_next_charge(
     }
 
 
-def test_a_renewal_moves_the_next_charge(product: Product) -> None:
-    product.subscribe()
-    product.catch_up()
-    first = product.billing()["subscription"]["renews_at"]
-    product.advance("P1M2D")
-    product.catch_up()
-    assert product.billing()["subscription"]["renews_at"] > first
-    assert len(product.call("GET /invoices").json["items"]) == 2
-
-
 def test_the_catalog_names_products_and_prices_but_nothing_of_stripe(product: Product) -> None:
     answer = product.call("GET /catalog")
     assert [plan["id"] for plan in answer.json["plans"]] == ["starter", "business"]
@@ -123,16 +110,3 @@ def test_health_is_well_while_the_table_answers(product: Product) -> None:
 def test_and_not_well_without_it(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "TABLE", "gone")
     assert product.call("GET /health", signed_in=False).status == 500
-
-
-def test_a_renewal_that_cannot_be_charged_gives_grace(product: Product) -> None:
-    url = product.open_checkout().json["url"]
-    assert product.pay(url, FAILS_AT_RENEWAL).status_code == 200
-    product.catch_up()
-    due = product.billing()["subscription"]["renews_at"]
-    product.advance("P1M1D")
-    product.catch_up()
-    billing = product.billing()
-    assert (billing["subscription"]["status"], billing["access"]["state"]) == ("past_due", "grace")
-    until = parse_rfc3339(due) + timedelta(days=14)
-    assert billing["access"]["until"] == rfc3339(until)
