@@ -2,7 +2,7 @@ import { Api } from "./api.js";
 import { h } from "./dom.js";
 import { InvoiceSection } from "./invoices.js";
 import { notYours, offerNotices, signedOut } from "./messages.js";
-import { PlanSection } from "./plan.js";
+import { PlanSection, confirmingTitle } from "./plan.js";
 import { situation } from "./situation.js";
 
 const STYLES = new URL("billing-tab.css", import.meta.url).href;
@@ -239,12 +239,12 @@ export class BillingTab extends HTMLElement {
   /** Ask the API until it has Stripe's word; what the browser says does not count. */
   async #confirm() {
     const { signal } = this.#life;
-    if (this.#confirming === signal) return;
-    this.#confirming = signal;
     const started = performance.now();
     let late = false;
     this.#plan.showConfirming(this.#billing, { late });
-    this.#announce("Payment received, waiting for confirmation.");
+    this.#announce(`${confirmingTitle(this.#billing)}.`);
+    if (this.#confirming === signal) return;
+    this.#confirming = signal;
     for (
       let wait = FIRST_WAIT;
       this.#confirming === signal;

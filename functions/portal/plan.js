@@ -148,11 +148,19 @@ function endedNotice({ access, subscription }) {
   return notice("neutral", title, "Subscribe again whenever you like. What your team had is kept.");
 }
 
-function confirmingText({ subscription, support }, late) {
-  const settling = subscription.checkout?.status === "completing";
-  const lead = settling
+function isSettling({ subscription }) {
+  return subscription.checkout?.status === "completing";
+}
+
+/** What is being waited for, in a few words. */
+export function confirmingTitle(billing) {
+  return isSettling(billing)
     ? "Payment under way, waiting for the bank"
     : "Payment received, waiting for confirmation";
+}
+
+function confirmingText(billing, late) {
+  const settling = isSettling(billing);
   const text = settling
     ? "Some payments take a few days to arrive. Your plan appears here as soon as this one has."
     : "This usually takes a few seconds. Your plan appears here as soon as Stripe confirms it.";
@@ -160,11 +168,11 @@ function confirmingText({ subscription, support }, late) {
     !settling && "It is taking longer than usual. ",
     "Nothing is lost, and there is no need to pay again: you can close this page and come back. ",
     "Questions? Write to ",
-    supportLink(support),
+    supportLink(billing.support),
     ".",
   ];
   return [
-    h("p", { class: "lead" }, lead),
+    h("p", { class: "lead" }, confirmingTitle(billing)),
     h("p", { class: "muted" }, text),
     (late || settling) && h("p", { class: "muted" }, comfort),
   ];

@@ -18,7 +18,7 @@ def find() -> str | None:
 @contextmanager
 def launched(executable: str) -> Iterator[Browser]:
     # A page that a test plays counts as remote, which may not call loopback without being asked.
-    arguments = ["--disable-features=LocalNetworkAccessChecks"]
+    arguments = ["--disable-features=LocalNetworkAccessChecks", "--disable-gpu"]
     if os.geteuid() == 0:
         arguments.append("--no-sandbox")
     with sync_playwright() as playwright:

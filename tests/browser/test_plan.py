@@ -235,9 +235,13 @@ def test_coming_back_from_checkout_is_not_yet_a_subscription(site: Site, page: P
 
 
 def test_a_payment_that_settles_later_does_not_count_as_received(site: Site, page: Page) -> None:
-    section = show(site, page, shapes.open_checkout("completing"))
+    page.clock.install()
+    section = show(site, page, shapes.open_checkout(), "/?checkout=success")
+    site.answers("GET /billing", shapes.open_checkout("completing"))
+    page.clock.run_for(2_000)
     expect(section).to_contain_text("Payment under way, waiting for the bank")
     expect(section).to_contain_text("no need to pay again")
+    expect(section).not_to_contain_text("Payment received")
 
 
 def test_a_payment_that_failed_later_leads_back_to_the_plans(site: Site, page: Page) -> None:
