@@ -122,7 +122,7 @@ def test_a_tab_taken_out_of_the_page_asks_nothing_more(site: Site, page: Page) -
     active(page)
     site.answers("GET /billing", Answer(shapes.open_checkout("completing"), headers=CORS))
     page.evaluate("tab.refresh()")
-    expect(page.get_by_text("waiting for the bank")).to_be_visible()
+    expect(page.get_by_role("region", name="Subscription plan")).to_contain_text("the bank")
     page.evaluate("tab.remove()")
     asked = len(site.requests)
     page.clock.run_for(60_000)
