@@ -56,20 +56,25 @@ HANDLERS: dict[str, Effect] = {
 
 def handler(event: dict[str, Any], context: Any) -> Any:
     """Reports each message that failed, and with it the later ones of the same customer: they
-    stay in the queue, in order."""
-    return process_partial_response(
+    stay in the queue, in order, and are shown again after seconds rather than the queue's minutes.
+    """
+    report = process_partial_response(
         event=event, record_handler=_process, processor=processor, context=context
     )
+    failed = {failure["itemIdentifier"] for failure in report["batchItemFailures"]}
+    for record in event["Records"]:
+        if record["messageId"] in failed:
+            tries = int(record["attributes"]["ApproximateReceiveCount"])
+            queue.try_again_in(record["receiptHandle"], min(2**tries, 120))
+    return report
 
 
 def _process(record: SQSRecord) -> None:
+    event = StripeEvent.from_message(record.body)
+    logger.append_keys(event=event.id, type=event.type)
     try:
-        event = StripeEvent.from_message(record.body)
-        logger.append_keys(event=event.id, type=event.type)
         record_event(event, HANDLERS[event.type], runtime.now())
     except Exception:
-        tries = int(record.attributes.approximate_receive_count)
-        logger.exception("not recorded", extra={"tries": tries})
-        queue.try_again_in(record.receipt_handle, min(2**tries, 120))
+        logger.exception("not recorded")
         raise
     logger.info("recorded")
