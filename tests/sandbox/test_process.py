@@ -1,6 +1,7 @@
 """The sandbox as a process: started, killed, restarted; and faults that it is told to make."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -76,6 +77,23 @@ def test_a_live_key_is_refused(tmp_path: Path) -> None:
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 2
     assert "must be a test key" in ended.stderr
+
+
+@pytest.mark.parametrize("content", [b"not a database" * 100, None])
+def test_a_state_of_another_form_is_refused_in_words(tmp_path: Path, content: bytes | None) -> None:
+    state = tmp_path / "state.sqlite3"
+    if content:
+        state.write_bytes(content)
+    else:
+        with sqlite3.connect(state) as connection:
+            connection.execute("PRAGMA user_version = 99")
+        connection.close()
+    command = [sys.executable, "-m", "infra.local.stripe_sandbox", "--port", "1"]
+    ended = subprocess.run(
+        [*command, "--state", str(state)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ended.returncode == 2
+    assert "is no state of this sandbox" in ended.stderr
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs /proc to see sockets")

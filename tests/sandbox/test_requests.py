@@ -278,3 +278,29 @@ def test_a_retrying_client_gets_over_what_faults_allow(shop: Shop) -> None:
     shop.order("faults", {"next": faults})
     retrying = client(shop.base, max_network_retries=2)
     assert retrying.v1.customers.create({"name": "after all"}).name == "after all"
+
+
+def test_a_deleted_customer_is_found_as_deleted_and_can_do_nothing(shop: Shop) -> None:
+    customer = shop.customer(email="leaving@acme.test")
+    shop.stripe.customers.delete(customer)
+    found: Any = shop.stripe.customers.retrieve(customer)
+    assert found.deleted is True
+    assert shop.stripe.customers.list({"email": "leaving@acme.test"}).data == []
+    with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
+        shop.checkout(customer=customer)
+    with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
+        shop.stripe.customers.update(customer, {"name": "x"})
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"k" * 41: "v"}, {"k": "v" * 501}, {f"k{n}": "v" for n in range(51)}]
+)
+def test_metadata_has_its_limits(shop: Shop, metadata: dict[str, str]) -> None:
+    with pytest.raises(stripe.InvalidRequestError, match="Metadata holds up to"):
+        shop.customer(metadata=metadata)
+
+
+def test_a_checkout_sells_at_least_one(shop: Shop) -> None:
+    with pytest.raises(stripe.InvalidRequestError, match="greater than or equal to 1") as refused:
+        shop.checkout(line_items=[{"price": shop.price(), "quantity": 0}])
+    assert refused.value.param == "line_items[0][quantity]"

@@ -10,6 +10,7 @@ import uvicorn
 
 from infra.local.stripe_sandbox.sandbox import Sandbox
 from infra.local.stripe_sandbox.server import DroppingProtocol, create_app
+from infra.local.stripe_sandbox.state import StaleState
 from infra.local.stripe_sandbox.world import Rules
 
 
@@ -35,9 +36,12 @@ def main() -> None:
     for told in (signal.SIGTERM, signal.SIGINT):
         signal.signal(told, lambda *_: sys.exit(0))  # uvicorn raises it again once it is done
     base = f"http://127.0.0.1:{given.port}"
-    app = create_app(Sandbox(given.state, given.secret_key, base, rules))
+    try:
+        sandbox = Sandbox(given.state, given.secret_key, base, rules)
+    except StaleState as error:
+        parser.error(f"{error} Choose another file, or remove it to start anew.")
     uvicorn.run(
-        app,
+        create_app(sandbox),
         host="127.0.0.1",
         port=given.port,
         http=DroppingProtocol,

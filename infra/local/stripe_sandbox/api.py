@@ -8,6 +8,9 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
 
 from infra.local.stripe_sandbox import description, forms, idempotency, operations
 from infra.local.stripe_sandbox.errors import (
@@ -22,39 +25,15 @@ from infra.local.stripe_sandbox.errors import (
 from infra.local.stripe_sandbox.faults import Fault
 from infra.local.stripe_sandbox.idempotency import Stored
 from infra.local.stripe_sandbox.operations import Call, Operation
-from infra.local.stripe_sandbox.resources import (
-    checkout,
-    customers,
-    events,
-    invoices,
-    payment_methods,
-    payments,
-    previews,
-    prices,
-    schedules,
-    setups,
-    subscriptions,
-)
 from infra.local.stripe_sandbox.sandbox import Sandbox
 from infra.local.stripe_sandbox.state import new_id
 from infra.local.stripe_sandbox.world import BASE, Origin, World
 
 log = logging.getLogger(__name__)
 
-REGISTERED = (
-    checkout,
-    customers,
-    events,
-    invoices,
-    payment_methods,
-    payments,
-    previews,
-    prices,
-    schedules,
-    setups,
-    subscriptions,
-)
-"""Importing these modules registered their routes."""
+for resource in iter_modules([str(Path(__file__).with_name("resources"))]):
+    import_module(f"{__package__}.resources.{resource.name}")  # which registers its routes
+
 NOT_STORED = (InvalidRequest, NotSupported)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from infra.local.stripe_sandbox import cards, orders, pages
+from infra.local.stripe_sandbox import cards, orders, pages, pdf
 from infra.local.stripe_sandbox.cards import Card
 from infra.local.stripe_sandbox.errors import CardDeclined, Refused
 from infra.local.stripe_sandbox.money import written
@@ -101,8 +101,6 @@ def pay_invoice(sandbox: Sandbox, id: str, form: Mapping[str, str]) -> Shown:
 
 def invoice_pdf(sandbox: Sandbox, id: str) -> tuple[str, bytes]:
     """The file's name and content."""
-    from infra.local.stripe_sandbox import pdf  # loaded at the first PDF: it is slow to import
-
     invoice = sandbox.work(lambda world: world.get("invoice", id))
     return f"invoice-{invoice['number'] or id}.pdf", pdf.render(invoice)
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from infra.local.stripe_sandbox import description, expansion
-from infra.local.stripe_sandbox.errors import NoSuchRoute, NotSupported
+from infra.local.stripe_sandbox.errors import InvalidRequest, NoSuchRoute, NotSupported
 from infra.local.stripe_sandbox.forms import Form
 from infra.local.stripe_sandbox.state import Body
 from infra.local.stripe_sandbox.world import World
 
+MOST_KEYS, LONGEST_KEY, LONGEST_VALUE = 50, 40, 500
 LIST_PARAMETERS = {"limit", "starting_after", "ending_before"}
 
 
@@ -119,4 +120,13 @@ def merge_metadata(known: Body, given: Any) -> Body:
     """Stripe's rule: an empty value deletes its key, an empty string all of them."""
     if not given:
         return {} if given == "" else known
-    return {key: value for key, value in {**known, **given}.items() if value != ""}
+    merged = {key: value for key, value in {**known, **given}.items() if value != ""}
+    if len(merged) > MOST_KEYS or any(
+        len(key) > LONGEST_KEY or len(value) > LONGEST_VALUE for key, value in merged.items()
+    ):
+        raise InvalidRequest(
+            f"Metadata holds up to {MOST_KEYS} keys of up to {LONGEST_KEY} characters, with values "
+            f"of up to {LONGEST_VALUE}.",
+            param="metadata",
+        )
+    return merged

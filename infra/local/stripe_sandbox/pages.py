@@ -50,7 +50,7 @@ def _templates() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape(), trim_blocks=True
     )
-    environment.filters |= {"money": written, "day": day, "instant": instant}
+    environment.filters |= {"money": written, "day": day, "every": every, "instant": instant}
     environment.globals |= {"countries": COUNTRIES}
     return environment
 
@@ -65,6 +65,12 @@ def day(at: int) -> str:
 
 def instant(at: int) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def every(recurring: Body) -> str:
+    """`every month`, `every 3 months`."""
+    count, interval = recurring["interval_count"], recurring["interval"]
+    return f"every {interval}" if count == 1 else f"every {count} {interval}s"
 
 
 def offered(types: list[str]) -> list[cards.Card]:

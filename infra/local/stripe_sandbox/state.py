@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 
 Body: TypeAlias = dict[str, Any]
 
+SCHEMA_VERSION = 1
+"""Of the tables below; raised when what is in them changes its form."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
@@ -62,6 +64,10 @@ SHORT = {"customer", "product", "subscription_item", "request"}
 ALPHABET = string.ascii_letters + string.digits
 
 
+class StaleState(Exception):
+    """The file holds something else than this version's state."""
+
+
 def new_id(kind: str) -> str:
     if kind == "checkout.session":
         return f"{PREFIXES[kind]}_{token(58)}"
@@ -79,9 +85,19 @@ class Store:
         self.lock = threading.RLock()
         self._connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
+        try:
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            raise StaleState(f"{file} is no state of this sandbox: {error}.") from error
+
+    def _prepare(self) -> None:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
+        [version] = self._connection.execute("PRAGMA user_version").fetchone()
+        if version not in (0, SCHEMA_VERSION):
+            raise sqlite3.DatabaseError(f"it has form {version}, this one {SCHEMA_VERSION}")
         self._connection.executescript(SCHEMA)
+        self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def close(self) -> None:
         with self.lock:

@@ -68,7 +68,7 @@ class World:
     def get(self, kind: str, id: str, *, param: str = "id") -> Body:
         """Raises NoSuchObject; `param` names the parameter that carried the id."""
         found = self.look_up(id)
-        if found is None or found["object"] != kind:
+        if found is None or found["object"] != kind or found.get("deleted"):
             raise NoSuchObject(kind, id, param=param)
         return found
 
@@ -117,9 +117,14 @@ class World:
         )
 
     def delete(self, body: Body) -> Body:
-        self.connection.execute("DELETE FROM objects WHERE id = ?", (body["id"],))
+        """Only its id is left: no list has it, and no other object can be given it."""
+        gone = {"id": body["id"], "object": body["object"], "deleted": True}
+        self.connection.execute(
+            "UPDATE objects SET kind = 'deleted', body = ? WHERE id = ?",
+            (json.dumps(gone), body["id"]),
+        )
         del self._seen[body["id"]]
-        return {"id": body["id"], "object": body["object"], "deleted": True}
+        return gone
 
     def emit(self, type: str, body: Body, previous: Body | None = None) -> None:
         """Record that `type` happened to `body`, for whoever listens."""

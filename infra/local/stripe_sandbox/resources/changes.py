@@ -116,7 +116,7 @@ def _changed(world: World, known: Body, index: int, given: Body, param: str) -> 
         place = f"{param}[{index}][price]"
         item["price"] = world.get("price", given["price"], param=place)
         prices.require_usable(item["price"], place, recurring=True)
-    item["quantity"] = given.get("quantity", item["quantity"])
+    item["quantity"] = prices.quantity(given, f"{param}[{index}]", default=item["quantity"])
     item["metadata"] = merge_metadata(item["metadata"], given.get("metadata"))
     return item
 

@@ -442,7 +442,8 @@ def _line_items(world: World, call: Call, mode: str) -> list[Body]:
         prices.require_usable(price, param, recurring=False)
         _require_fitting(price, mode, param)
         currency = currency or price["currency"]
-        found.append(_line_item(world, price, given.get("quantity", 1), currency))
+        quantity = prices.quantity(given, f"line_items[{index}]", least=1)
+        found.append(_line_item(world, price, quantity, currency))
     return found
 
 

@@ -28,6 +28,10 @@ def create_customer(world: World, call: Call) -> Body:
 
 @operation("GET /v1/customers/{customer}")
 def retrieve_customer(world: World, call: Call) -> Body:
+    """One that was deleted is still found, as deleted."""
+    found = world.look_up(call.ids["customer"])
+    if found and found["object"] == "customer" and found.get("deleted"):
+        return found
     return world.get("customer", call.ids["customer"])
 
 

@@ -270,3 +270,15 @@ def require_usable(price: Body, param: str, *, recurring: bool) -> None:
             "with `type=recurring`.",
             param=param,
         )
+
+
+def quantity(given: Body, param: str, *, default: int = 1, least: int = 0) -> int:
+    """How many `given` asks for; `param` names it for the refusal."""
+    found: int = given.get("quantity", default)
+    if found < least:
+        raise InvalidRequest(
+            f"This value must be greater than or equal to {least}.",
+            code="parameter_invalid_integer",
+            param=f"{param}[quantity]",
+        )
+    return found

@@ -276,7 +276,8 @@ def _items(world: World, subscription: Body, given: list[Body], name: str) -> li
         price = world.get("price", item["price"], param=param)
         prices.require_usable(price, param, recurring=True)
         metadata = merge_metadata({}, item.get("metadata"))
-        items.append(_item(price["id"], item.get("quantity", 1), metadata))
+        quantity = prices.quantity(item, f"{name}[items][{index}]")
+        items.append(_item(price["id"], quantity, metadata))
     return items
 
 

@@ -294,7 +294,8 @@ def _ordered(world: World, call: Call) -> list[Ordered]:
         price = world.get("price", given["price"], param=param)
         prices.require_usable(price, param, recurring=True)
         metadata = merge_metadata({}, given.get("metadata"))
-        ordered.append(Ordered(price, given.get("quantity", 1), metadata))
+        quantity = prices.quantity(given, f"items[{index}]")
+        ordered.append(Ordered(price, quantity, metadata))
     return ordered
 
 
