@@ -16,15 +16,24 @@ from tests.sandbox.shop import KEY, Listener, Shop
 
 [FILE] = Path(trim_description.__file__).parent.glob("description-*.json.gz")
 DESCRIPTION: dict[str, Any] = json.loads(gzip.decompress(FILE.read_bytes()))
-LISTS = """charges checkout/sessions customers events invoice_payments invoices payment_intents
-    payment_methods prices products setup_intents subscription_schedules subscriptions
+LISTS = """charges checkout/sessions customers disputes events invoice_payments invoices
+    payment_intents payment_methods prices products refunds setup_intents subscription_schedules subscriptions
     webhook_endpoints"""
 
 
 def live(shop: Shop) -> None:
     """All that can happen to an account, more or less."""
+    buy_subscriptions(shop)
+    pay_once(shop)
     renewing = shop.subscribe()
-    shop.subscribe(card="4000000000000341")
+    begin_without_checkout(shop, renewing)
+    change(shop, renewing)
+    shop.advance("P1M")
+    shop.advance("P20D")
+    leave(shop, renewing)
+
+
+def buy_subscriptions(shop: Shop) -> None:
     shop.pay(shop.checkout(customer=shop.customer()).id, "4000000000000002")
     shop.pay(shop.checkout().id, "4000002760003184", authenticate="approve")
     shop.pay(shop.checkout().id, "4000002760003184", authenticate="fail")
@@ -33,39 +42,49 @@ def live(shop: Shop) -> None:
     euros = shop.price(900, currency="eur")
     sepa = shop.checkout(line_items=[{"price": euros, "quantity": 1}])
     shop.pay(sepa.id, "AT611904300234573201")
+    shop.checkout(automatic_tax={"enabled": True})
+    shop.stripe.checkout.sessions.expire(shop.checkout().id)
+
+
+def pay_once(shop: Shop) -> None:
     shop.pay(shop.checkout("setup", customer=shop.customer()).id)
     shop.pay(shop.checkout("setup", customer=shop.customer()).id, "4000000000000002")
     package = shop.checkout("payment", customer=shop.customer(), invoice_creation={"enabled": True})
-    shop.pay(package.id, "378282246310005")
-    shop.pay(shop.checkout("payment").id)
-    shop.checkout(automatic_tax={"enabled": True})
-    shop.stripe.checkout.sessions.expire(shop.checkout().id)
+    paid = shop.pay(package.id, "378282246310005").json()["intent"]
+    shop.order(f"payments/{paid}/refund", {"amount": 100})
+    shop.order(f"payments/{paid}/refund", {"amount": 50, "fail": True})
+    for outcome in ("won", "lost"):
+        sold = shop.pay(shop.checkout("payment").id).json()["intent"]
+        shop.order(f"payments/{sold}/dispute", {"outcome": outcome})
+
+
+def begin_without_checkout(shop: Shop, known: Any) -> None:
     incomplete: Any = {
-        "customer": renewing.customer,
+        "customer": known.customer,
         "items": [{"price": shop.price()}],
         "payment_behavior": "default_incomplete",
-        "default_payment_method": renewing.default_payment_method,
+        "default_payment_method": known.default_payment_method,
     }
-    second = shop.stripe.subscriptions.create(incomplete)
-    shop.stripe.invoices.void_invoice(str(second.latest_invoice))
-    third = shop.stripe.subscriptions.create(incomplete)
-    shop.stripe.invoices.mark_uncollectible(str(third.latest_invoice))
+    made = [shop.stripe.subscriptions.create(incomplete) for _ in range(2)]
+    shop.stripe.invoices.void_invoice(str(made[0].latest_invoice))
+    shop.stripe.invoices.mark_uncollectible(str(made[1].latest_invoice))
+
+
+def change(shop: Shop, renewing: Any) -> None:
+    """More of each, paid or pending; then schedules, one of which the dunning ends."""
     shop.stripe.subscriptions.update(renewing.id, {"cancel_at_period_end": True})
     shop.stripe.subscriptions.update(renewing.id, {"cancel_at_period_end": False})
-    item = renewing["items"].data[0]
-    more: Any = {
-        "items": [{"id": item.id, "quantity": 2}],
-        "proration_behavior": "always_invoice",
-        "payment_behavior": "pending_if_incomplete",
-    }
-    shop.stripe.subscriptions.update(renewing.id, more)
-    failing = shop.subscribe(card="4000000000000341")
-    more["items"][0]["id"] = failing["items"].data[0].id
-    shop.stripe.subscriptions.update(failing.id, more)
-    for subscription in (renewing, failing):
+    for subscription in (renewing, shop.subscribe(card="4000000000000341")):
+        more: Any = {
+            "items": [{"id": subscription["items"].data[0].id, "quantity": 2}],
+            "proration_behavior": "always_invoice",
+            "payment_behavior": "pending_if_incomplete",
+        }
+        shop.stripe.subscriptions.update(subscription.id, more)
         shop.stripe.subscription_schedules.create({"from_subscription": subscription.id})
-    shop.advance("P1M")
-    shop.advance("P20D")
+
+
+def leave(shop: Shop, renewing: Any) -> None:
     shop.stripe.subscriptions.cancel(renewing.id)
     shop.stripe.payment_methods.detach(str(renewing.default_payment_method))
     shop.stripe.customers.delete(shop.customer())
@@ -114,7 +133,7 @@ def test_every_object_and_event_of_a_full_life_is_as_described(
     )
     happened = {event["type"] for event in listener.events()}
     assert happened <= known
-    assert len(happened) >= 35, sorted(happened)
+    assert len(happened) >= 45, sorted(happened)
 
 
 def test_the_check_sees_a_wrong_object(own_shop: Shop) -> None:

@@ -215,10 +215,3 @@ def test_requests_are_answered_while_a_webhook_is_being_delivered(own_shop: Shop
     wait_for(lambda: listener.received)
     listener.shutdown()
     listener.server_close()
-
-
-@pytest.mark.parametrize("what", ["refund", "dispute"])
-def test_what_does_not_happen_here_yet_says_so(shop: Shop, what: str) -> None:
-    answer = shop.order(f"payments/pi_1/{what}", {})
-    assert answer.status_code == 501
-    assert answer.json()["error"]["message"].startswith("This sandbox does not do")

@@ -3,11 +3,10 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from infra.local.stripe_sandbox import cards, periods
-from infra.local.stripe_sandbox.errors import CardDeclined, InvalidRequest, NotSupported
-from infra.local.stripe_sandbox.resources import checkout, outcomes
+from infra.local.stripe_sandbox.errors import CardDeclined, InvalidRequest
+from infra.local.stripe_sandbox.resources import checkout, disputes, outcomes, refunds
 from infra.local.stripe_sandbox.resources.checkout import Payer
 from infra.local.stripe_sandbox.sandbox import Sandbox
 from infra.local.stripe_sandbox.state import Body
@@ -90,6 +89,39 @@ def settle_payment(sandbox: Sandbox, intent: str, order: Body) -> Body:
     return {"status": sandbox.work(settle)["status"]}
 
 
+def refund_payment(sandbox: Sandbox, intent: str, order: Body) -> Body:
+    """`{"amount": 500}`, or all that is left; `"fail": true` lets it fail afterwards."""
+    _allow(order, {"amount", "fail"})
+    amount = order.get("amount")
+    if amount is not None and type(amount) is not int:
+        raise InvalidRequest(f"Invalid integer: {amount}", param="amount")
+
+    def refund(world: World) -> Body:
+        charge = refunds.charge_of(world, world.get("payment_intent", intent))
+        made = refunds.refund(world, charge, amount)
+        return refunds.fail(world, made) if order.get("fail") is True else made
+
+    return sandbox.work(refund)
+
+
+def dispute_payment(sandbox: Sandbox, intent: str, order: Body) -> Body:
+    """Opens a dispute; with `{"outcome": "won"}` or `"lost"` closes it, opened before or not."""
+    _allow(order, {"outcome", "reason"})
+    outcome = order.get("outcome")
+    if outcome not in (None, "won", "lost"):
+        raise InvalidRequest("outcome must be won or lost.", param="outcome")
+
+    def dispute(world: World) -> Body:
+        charge = refunds.charge_of(world, world.get("payment_intent", intent))
+        found = disputes.open_dispute_of(world, charge) if outcome else None
+        if found is None:
+            reason = str(order.get("reason", "fraudulent"))
+            found = disputes.open_dispute(world, charge, reason)
+        return disputes.close(world, found, won=outcome == "won") if outcome else found
+
+    return sandbox.work(dispute)
+
+
 def choose_deliveries(sandbox: Sandbox, order: Body) -> Body:
     _allow(order, set(DEFAULTS))
     for name, value in order.items():
@@ -116,13 +148,6 @@ def order_faults(sandbox: Sandbox, order: Body) -> Body:
     _allow(order, {"next"})
     sandbox.faults.order(order.get("next"))
     return {"next": sandbox.faults.left()}
-
-
-def not_done(what: str) -> Callable[..., Body]:
-    def refuse(*_: Any) -> Body:
-        raise NotSupported(what)
-
-    return refuse
 
 
 def keeping_traces(sandbox: Sandbox, do: Callable[[World], Body]) -> Body:

@@ -78,7 +78,6 @@ def _orders(sandbox: Sandbox) -> list[Route]:
     def named(request: Request, name: str) -> str:
         return str(request.path_params[name])
 
-    refund = "refunds yet; credit what was paid by hand"
     return [
         route("/health", "GET", lambda *_: {"status": "ok"}),
         route("/clock", "GET", lambda *_: orders.read_clock(sandbox)),
@@ -100,8 +99,16 @@ def _orders(sandbox: Sandbox) -> list[Route]:
             "POST",
             lambda r, order: orders.settle_payment(sandbox, named(r, "intent"), order),
         ),
-        route("/payments/{intent}/refund", "POST", orders.not_done(refund)),
-        route("/payments/{intent}/dispute", "POST", orders.not_done("disputes yet")),
+        route(
+            "/payments/{intent}/refund",
+            "POST",
+            lambda r, order: orders.refund_payment(sandbox, named(r, "intent"), order),
+        ),
+        route(
+            "/payments/{intent}/dispute",
+            "POST",
+            lambda r, order: orders.dispute_payment(sandbox, named(r, "intent"), order),
+        ),
         route("/faults", "GET", lambda *_: {"next": sandbox.faults.left()}),
         route("/faults", "POST", lambda _, order: orders.order_faults(sandbox, order)),
     ]
