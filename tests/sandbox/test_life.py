@@ -17,8 +17,8 @@ from tests.sandbox.shop import KEY, Listener, Shop
 [FILE] = Path(trim_description.__file__).parent.glob("description-*.json.gz")
 DESCRIPTION: dict[str, Any] = json.loads(gzip.decompress(FILE.read_bytes()))
 LISTS = """charges checkout/sessions customers disputes events invoice_payments invoices
-    payment_intents payment_methods prices products refunds setup_intents subscription_schedules subscriptions
-    webhook_endpoints"""
+    payment_intents payment_methods prices products refunds setup_intents
+    subscription_schedules subscriptions webhook_endpoints"""
 
 
 def live(shop: Shop) -> None:

@@ -53,15 +53,15 @@ def _conditions(call: Call, filters: dict[str, Any]) -> tuple[list[str], list[An
     for name, value in filters.items():
         if value is not None:
             wanted = value if isinstance(value, list) else [value]
-            conditions.append(f"body ->> '$.{name}' IN ({', '.join('?' * len(wanted))})")
+            conditions.append(f"json_extract(body, '$.{name}') IN ({', '.join('?' * len(wanted))})")
             values.extend(wanted)
     created = call.get("created", {})
     if isinstance(created, int):
-        conditions.append("body ->> '$.created' = ?")
+        conditions.append("json_extract(body, '$.created') = ?")
         values.append(created)
         return conditions, values
     for comparison, value in created.items():
-        conditions.append(f"body ->> '$.created' {COMPARISONS[comparison]} ?")
+        conditions.append(f"json_extract(body, '$.created') {COMPARISONS[comparison]} ?")
         values.append(value)
     return conditions, values
 

@@ -128,9 +128,7 @@ def _subscription(subscription: Body) -> list[Any]:
         subscription["id"],
         subscription["customer"],
         subscription["status"],
-        ", ".join(
-            f"{i['quantity']} × {i['price']['lookup_key'] or i['price']['id']}" for i in items
-        ),
+        ", ".join(f"{item['quantity']} × {_price(item['price'])}" for item in items),
         instant(items[0]["current_period_end"]),
         instant(ends) if ends else "",
     ]

@@ -240,11 +240,14 @@ def _require_in_period(subscription: Body, at: int) -> None:
 
 
 def _require_few_invoices(world: World, subscription: Body) -> None:
-    path = "body ->> '$.parent.subscription_details.subscription'"
+    path = "json_extract(body, '$.parent.subscription_details.subscription')"
     for seconds, most in MOST_INVOICES.items():
         since = world.now - seconds
         recent: list[Any] = world.find(
-            "invoice", f"{path} = ? AND body ->> '$.created' > ?", subscription["id"], since
+            "invoice",
+            f"{path} = ? AND json_extract(body, '$.created') > ?",
+            subscription["id"],
+            since,
         )
         if len(recent) >= most:
             raise RateLimited(

@@ -28,7 +28,7 @@ def close_dispute(world: World, call: Call) -> Body:
 
 
 def open_dispute_of(world: World, charge: Body) -> Body | None:
-    found = world.find("dispute", "body ->> '$.charge' = ?", charge["id"])
+    found = world.find("dispute", "json_extract(body, '$.charge') = ?", charge["id"])
     return next((dispute for dispute in found if dispute["status"] == "needs_response"), None)
 
 

@@ -34,7 +34,7 @@ def list_events(world: World, call: Call) -> Body:
         "event",
         {"type": types},
         *_conditions(call.get("delivery_success")),
-        f"body ->> '$.created' > {world.now - KEPT_SECONDS}",
+        f"json_extract(body, '$.created') > {world.now - KEPT_SECONDS}",
     )
     return found | {"data": [_with_pending(world, event) for event in found["data"]]}
 

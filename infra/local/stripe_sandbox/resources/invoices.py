@@ -116,7 +116,7 @@ def list_invoice_payments(world: World, call: Call) -> Body:
 
 @includable("invoice", "payments")
 def payments_of(world: World, invoice: Body) -> Body:
-    found = world.find("invoice_payment", "body ->> '$.invoice' = ?", invoice["id"])
+    found = world.find("invoice_payment", "json_extract(body, '$.invoice') = ?", invoice["id"])
     return listed(found, f"/v1/invoice_payments?invoice={invoice['id']}")
 
 

@@ -16,7 +16,7 @@ def subscription_of(world: World, invoice: Body) -> Body | None:
 
 
 def live_subscriptions(world: World, customer: str) -> list[Body]:
-    found = world.find("subscription", "body ->> '$.customer' = ?", customer)
+    found = world.find("subscription", "json_extract(body, '$.customer') = ?", customer)
     return [subscription for subscription in found if subscription["status"] not in ENDED]
 
 
@@ -86,7 +86,9 @@ def end(world: World, subscription: Body, reason: str | None = None) -> Body:
     world.unschedule(subscription, "advance", "expire_update")
     _let_go_of_schedule(world, subscription, reason)
     for invoice in world.find(
-        "invoice", "body ->> '$.parent.subscription_details.subscription' = ?", subscription["id"]
+        "invoice",
+        "json_extract(body, '$.parent.subscription_details.subscription') = ?",
+        subscription["id"],
     ):
         _stop_collecting(world, invoice, void=unborn)
     if unborn:

@@ -183,6 +183,6 @@ def _forget(world: World, method: str, owner: str) -> None:
     if customer and customer["invoice_settings"]["default_payment_method"] == method:
         settings = customer["invoice_settings"] | {"default_payment_method": None}
         world.update(customer, "customer.updated", invoice_settings=settings)
-    for subscription in world.find("subscription", "body ->> '$.customer' = ?", owner):
+    for subscription in world.find("subscription", "json_extract(body, '$.customer') = ?", owner):
         if subscription["default_payment_method"] == method:
             world.update(subscription, "customer.subscription.updated", default_payment_method=None)

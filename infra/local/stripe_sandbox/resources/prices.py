@@ -82,7 +82,7 @@ def update_product(world: World, call: Call) -> Body:
 @operation("DELETE /v1/products/{id}")
 def delete_product(world: World, call: Call) -> Body:
     product = world.get("product", call.ids["id"])
-    if world.find("price", "body ->> '$.product' = ?", product["id"], limit=1):
+    if world.find("price", "json_extract(body, '$.product') = ?", product["id"], limit=1):
         raise Refused(
             "This product cannot be deleted because it has one or more user-created prices."
         )
@@ -232,7 +232,7 @@ def _recurring(given: Any) -> Body | None:
 
 def _take_lookup_key(world: World, call: Call, own: str | None = None) -> str | None:
     key: str | None = call.get("lookup_key")
-    for holder in world.find("price", "body ->> '$.lookup_key' = ?", key):
+    for holder in world.find("price", "json_extract(body, '$.lookup_key') = ?", key):
         if holder["id"] == own:
             continue
         if not call.get("transfer_lookup_key"):

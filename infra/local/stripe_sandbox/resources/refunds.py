@@ -48,7 +48,7 @@ def list_refunds(world: World, call: Call) -> Body:
 
 @includable("charge", "refunds")
 def refunds_of(world: World, charge: Body) -> Body:
-    found = world.find("refund", "body ->> '$.charge' = ?", charge["id"])
+    found = world.find("refund", "json_extract(body, '$.charge') = ?", charge["id"])
     return listed(found, f"/v1/charges/{charge['id']}/refunds")
 
 
@@ -118,7 +118,7 @@ def fail(world: World, made: Body) -> Body:
 
 
 def _require_refundable(world: World, charge: Body, wanted: int, left: int) -> None:
-    disputes = world.find("dispute", "body ->> '$.charge' = ?", charge["id"])
+    disputes = world.find("dispute", "json_extract(body, '$.charge') = ?", charge["id"])
     if any(dispute["status"] != "won" for dispute in disputes):
         raise Refused(f"Charge {charge['id']} has been charged back.", code="charge_disputed")
     if left == 0:
