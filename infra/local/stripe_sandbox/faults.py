@@ -57,12 +57,14 @@ class Faults:
 def _read(given: object) -> Ordered:
     if not isinstance(given, dict) or set(given) - {"method", "path", "fault", "delay"}:
         raise InvalidRequest("A fault has method, path, fault and delay only.", param="next")
-    fault = given.get("fault")
+    fault, delay = given.get("fault"), given.get("delay", 0)
+    if not isinstance(delay, int | float):
+        raise InvalidRequest(f"Invalid number of seconds: {delay}", param="delay")
     if fault is not None and str(fault) not in list(Fault):
         raise InvalidRequest(f"fault must be one of {', '.join(Fault)}.", param="fault")
     return Ordered(
         fault=None if fault is None else Fault(str(fault)),
         method=str(given.get("method", "*")).upper(),
         path=str(given.get("path", "/v1/*")),
-        delay=float(given.get("delay", 0)),
+        delay=delay,
     )

@@ -44,9 +44,9 @@ def pay_checkout(sandbox: Sandbox, session: str, order: Body) -> Body:
     now = datetime.fromtimestamp(sandbox.now(), UTC)
     expiry = cards.read_expiry(str(order.get("expiry", "12/34")), now)
     payer = Payer(
-        email=order.get("email", "customer@example.test"),
-        name=order.get("name", "Sandbox Customer"),
-        country=order.get("country", "US"),
+        email=str(order.get("email", "customer@example.test")),
+        name=str(order.get("name", "Sandbox Customer")),
+        country=str(order.get("country", "US")),
     )
     bank = order.get("authenticate")
     if bank not in (None, "approve", "fail"):
@@ -197,9 +197,12 @@ def _later(now: int, duration: str) -> int:
             f"Invalid duration: {duration}; give one like P1M, P3D or PT12H.", param="advance"
         )
     years, months, weeks, days, hours, minutes, seconds = (int(g or 0) for g in match.groups())
-    rest = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
     at = datetime.fromtimestamp(now, UTC)
-    return int(periods.moved(at, months=12 * years + months, rest=rest).timestamp())
+    try:
+        rest = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
+        return int(periods.moved(at, months=12 * years + months, rest=rest).timestamp())
+    except (OverflowError, ValueError):
+        raise InvalidRequest(f"No calendar goes that far: {duration}.", param="advance") from None
 
 
 def _instant(text: str) -> int:

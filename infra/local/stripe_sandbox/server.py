@@ -53,7 +53,7 @@ async def _refusal(_: Request, error: StripeError) -> Response:
 def _stripe(sandbox: Sandbox) -> list[Route]:
     async def call(request: Request) -> Response:
         in_body = request.method == "POST"
-        form = (await request.body()).decode() if in_body else request.url.query
+        form = (await request.body()).decode(errors="replace") if in_body else request.url.query
         asked = api.Request(request.method, request.url.path, form, request.headers)
         try:
             answer = await run_in_threadpool(api.answer, sandbox, asked)
@@ -124,7 +124,8 @@ def _pages(sandbox: Sandbox) -> list[Route]:
 
     def posted(path: str, act: Callable[[str, Mapping[str, str]], Shown]) -> Route:
         async def endpoint(request: Request) -> Response:
-            form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
+            text = (await request.body()).decode(errors="replace")
+            form = dict(parse_qsl(text, keep_blank_values=True))
             return _page(await run_in_threadpool(act, request.path_params.get("id", ""), form))
 
         return Route(path, _guarded(endpoint), methods=["POST"])
