@@ -110,7 +110,17 @@ def _open_checkout(checkout: Checkout | None, now: datetime) -> OpenCheckout | N
             status = "completing"
         case _:
             return None
-    return {"status": status, "url": checkout.url, "expires_at": rfc3339(checkout.expires_at)}
+    price = _CATALOG.price(checkout.price)
+    if price is None:
+        return None
+    return {
+        "status": status,
+        "plan": price.product,
+        "cycle": price.cycle,
+        "currency": price.money.currency,
+        "url": checkout.url,
+        "expires_at": rfc3339(checkout.expires_at),
+    }
 
 
 def _subscription(base: Subscription | None, checkout: OpenCheckout | None) -> SubscriptionView:

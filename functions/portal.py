@@ -16,7 +16,7 @@ _FOLDER = Path(__file__).parent / "portal"
 _FILES = {path.name: path.read_bytes() for path in _FOLDER.iterdir() if path.is_file()}
 _TAGS = {name: f'"{hashlib.sha256(content).hexdigest()[:16]}"' for name, content in _FILES.items()}
 _ISSUER = settings.oidc_issuer()
-_ISSUER_ORIGIN = "{0.scheme}://{0.netloc}".format(urlsplit(_ISSUER))
+_PROVIDER = "{0.scheme}://{0.netloc} {1}".format(urlsplit(_ISSUER), settings.oidc_origins())
 _PLACEHOLDERS = {
     "{{oidc_issuer}}": _ISSUER,
     "{{oidc_client_id}}": settings.oidc_client_id(),
@@ -31,7 +31,7 @@ _POLICY = "; ".join(
         "style-src 'self'",
         "img-src 'self' data:",
         "font-src 'self'",
-        f"connect-src 'self' {_ISSUER_ORIGIN}",
+        f"connect-src 'self' {_PROVIDER}".rstrip(),
         "form-action 'none'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
@@ -81,7 +81,7 @@ def _file(request: Request, name: str) -> Response:
     headers = {
         **_SAFE,
         "etag": _TAGS[name],
-        "cache-control": "public, max-age=0, must-revalidate",
+        "cache-control": "public, max-age=300, stale-while-revalidate=86400",
         "access-control-allow-origin": "*",
         "cross-origin-resource-policy": "cross-origin",
     }

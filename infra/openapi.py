@@ -1,7 +1,6 @@
 """Writes functions/portal/openapi.json from what the functions declare.
 
-    python -m infra.openapi           writes the document
-    python -m infra.openapi --check   fails if it is not up to date
+`python -m infra.openapi` writes the document; with `--check` it fails if that is not up to date.
 """
 
 import importlib

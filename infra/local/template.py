@@ -150,7 +150,7 @@ def _flattened(api: str, resource: Template) -> Template:
         "Tags": {"ms-custom-id": API_ID},
     }
     if cors := body.get("x-amazon-apigateway-cors"):
-        properties["CorsConfiguration"] = _cors(cors)
+        properties["CorsConfiguration"] = cors
     schemes = body.get("components", {}).get("securitySchemes", {})
     flat: Template = {}
     for name, scheme in schemes.items():
@@ -164,14 +164,6 @@ def _flattened(api: str, resource: Template) -> Template:
                 api, f"{name}Integration", path, method, operation, schemes
             )
     return flat
-
-
-def _cors(cors: Template) -> Template:
-    # The translator leaves the value of a CommaDelimitedList as it was given.
-    return {
-        name: value.split(",") if isinstance(value, str) and name != "maxAge" else value
-        for name, value in cors.items()
-    }
 
 
 def _authorizer(api: str, name: str, scheme: Template) -> Template:

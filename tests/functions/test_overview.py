@@ -44,7 +44,13 @@ def test_an_account_without_a_subscription_has_none(product: Product) -> None:
 
 def test_an_open_checkout_is_shown_to_other_tabs(product: Product) -> None:
     link = product.open_checkout().json
-    assert product.billing()["subscription"]["checkout"] == {"status": "open", **link}
+    assert product.billing()["subscription"]["checkout"] == {
+        "status": "open",
+        "plan": "starter",
+        "cycle": "monthly",
+        "currency": "usd",
+        **link,
+    }
 
 
 def test_a_checkout_page_that_ran_out_is_not_shown(product: Product) -> None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,15 @@ class Stack:
         """Of the deployed template."""
         [stack] = self.client("cloudformation").describe_stacks(StackName=deploy.STACK)["Stacks"]
         return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+
+
+def until(holds: Callable[[], bool], seconds: float = 15) -> None:
+    """Waits for what other processes bring about."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            pytest.fail(f"did not hold within {seconds} s")
+        time.sleep(0.1)
 
 
 _SHARED = pytest.StashKey[Stack]()

@@ -81,6 +81,11 @@ def oidc_scope() -> str:
     return _required("OIDC_SCOPE")
 
 
+def oidc_origins() -> str:
+    """Origins of the provider beside its issuer's, with spaces between them."""
+    return os.environ.get("OIDC_ORIGINS", "")
+
+
 def jwt_audience() -> str:
     return _required("JWT_AUDIENCE")
 

@@ -26,6 +26,9 @@ class OpenCheckout(TypedDict):
     """`open`: it can still be paid at `url`; `completing`: paid, and waiting for the money."""
 
     status: str
+    plan: str
+    cycle: str | None
+    currency: str
     url: str | None
     expires_at: str
 

@@ -71,6 +71,10 @@ class Catalog:
     def named(self, product: str) -> Product | None:
         return next((each for each in self.products if each.id == product), None)
 
+    def price(self, lookup_key: str) -> Price | None:
+        prices = (price for product in self.products for price in product.prices)
+        return next((price for price in prices if price.lookup_key == lookup_key), None)
+
     def subscription_price(self, plan: str, cycle: str, currency: str | None = None) -> Price:
         """The price of `plan` per `cycle`, in the first currency of the catalog unless told.
 
