@@ -8,7 +8,7 @@ import pytest
 
 from infra.local.stripe_sandbox import periods
 from infra.local.stripe_sandbox.money import prorated, written
-from tests.sandbox.shop import Shop, running
+from tests.sandbox.shop import Shop, running, wait_for
 
 
 def at(text: str) -> int:
@@ -298,3 +298,11 @@ def test_objects_carry_the_sandboxs_time(own_shop: Shop) -> None:
     clock = own_shop.read("clock")
     assert clock["now"].startswith("2031-05-01T00:00")
     assert clock["offset_seconds"] > 0
+
+
+def test_what_is_due_is_done_while_nobody_moves_the_clock(own_shop: Shop) -> None:
+    opened = own_shop.checkout()
+    nearly = datetime.fromtimestamp(opened.expires_at - 2, UTC)
+    assert own_shop.go_to(f"{nearly:%Y-%m-%dT%H:%M:%SZ}")["events"] == []
+    find = own_shop.stripe.checkout.sessions.retrieve
+    wait_for(lambda: find(opened.id).status == "expired")

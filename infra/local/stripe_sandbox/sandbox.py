@@ -104,17 +104,21 @@ class Sandbox:
     def _tick(self) -> None:
         """Do what becomes due while nobody moves the clock."""
         while not self._stopping:
-            patience: float | None = RETRY_SECONDS
+            failed = False
             try:
                 with self._moving:
                     self._do_all_due()
-                at = due.next_due(self.store)
-                patience = None if at is None else max(0.05, at - time.time() - self._offset)
             except Exception:
+                failed = True
                 log.exception("what was due failed; tried again in %.0f s", RETRY_SECONDS)
             with self._news:
                 if not self._stopping:
-                    self._news.wait(patience)
+                    self._news.wait(RETRY_SECONDS if failed else self._patience())
+
+    def _patience(self) -> float | None:
+        """How long nothing becomes due by itself; asked under the lock that news needs."""
+        at = due.next_due(self.store)
+        return None if at is None else max(0.05, at - time.time() - self._offset)
 
 
 def _last_event(world: World) -> int:
