@@ -164,7 +164,7 @@ def test_a_second_download_asks_stripe_no_more(
 def test_a_pdf_that_does_not_come_is_told_as_passing(
     history: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("billing.adapters.stripe.gateway._client_for", _nowhere)
+    monkeypatch.setattr("billing.adapters.stripe.client._client_for", _nowhere)
     (item, *_) = history.call("GET /invoices").json["items"]
     answer = history.call("GET /invoices/{id}/pdf", path={"id": item["id"]})
     assert (answer.status, answer.code) == (503, "stripe_unavailable")

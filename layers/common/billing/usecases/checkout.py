@@ -52,7 +52,7 @@ def open_subscription_checkout(
         try:
             if accepted is None:
                 _reserve(rows, command, choice, now)
-            elif rows.checkout is None or rows.checkout.id != accepted.checkout:
+            elif rows.checkout is None or rows.checkout.id != accepted.about:
                 raise _expired()
             return _open(account, command, choice, now)
         except (StaleWrite, AlreadyDone):
@@ -76,7 +76,7 @@ def _reserve(rows: AccountRows, command: Command, choice: Choice, now: datetime)
         _note_customer_request(write, rows, now)
     base_key = keys.subscription_key(rows.id, choice.price.kind)
     write.unchanged(base_key, version=rows.version_of(base_key))
-    marks.accept_command(write, rows.id, command, checkout=checkout.id, now=now)
+    marks.accept_command(write, rows.id, command, about=checkout.id, now=now)
     write.commit()
 
 

@@ -31,9 +31,9 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A command on record: the Checkout it is about, and its first answer if it got that far."""
+    """A command on record: what it is about, and its first answer if it got that far."""
 
-    checkout: str
+    about: str
     answer: dict[str, Any] | None
 
 
@@ -48,17 +48,17 @@ def find_command(account: str, command: Command) -> Accepted | None:
             "This Idempotency-Key was used with another request before. Use a new key.",
         )
     answer = row.get("answer")
-    return Accepted(row["checkout"], None if answer is None else json.loads(answer))
+    return Accepted(row["about"], None if answer is None else json.loads(answer))
 
 
 def accept_command(
-    write: Transaction, account: str, command: Command, *, checkout: str, now: datetime
+    write: Transaction, account: str, command: Command, *, about: str, now: datetime
 ) -> None:
-    """Fails as AlreadyDone."""
+    """`about` is what its repetition needs to go on with it. Fails as AlreadyDone."""
     row = {
         **keys.command_key(account, command.id),
         "fingerprint": command.fingerprint,
-        "checkout": checkout,
+        "about": about,
         "at": rfc3339(now),
         "ttl": _until(now),
     }

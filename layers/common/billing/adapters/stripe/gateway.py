@@ -1,7 +1,6 @@
 """Calls to Stripe. Its errors become ours; every write carries a key derived from the intent."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -9,9 +8,8 @@ from functools import lru_cache
 import requests
 import stripe
 
-from billing import settings
-from billing.adapters.secrets import stripe_credentials
-from billing.adapters.stripe.events import API_VERSION, StripeEvent
+from billing.adapters.stripe.client import TIMEOUT_SECONDS, client, our_errors, unavailable
+from billing.adapters.stripe.events import StripeEvent
 from billing.adapters.stripe.snapshots import (
     ForeignObject,
     invoice_snapshot,
@@ -23,9 +21,6 @@ from billing.domain.catalog import Kind
 from billing.domain.errors import NotFound, Unavailable
 from billing.domain.invoices import Invoice
 from billing.domain.subscription import Subscription
-
-_API_BASE = settings.stripe_api_base()
-_TIMEOUT_SECONDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +39,8 @@ class CheckoutFacts:
 
 def create_customer(account: Account) -> str:
     """The account's customer; asked again within a day, the same one."""
-    with _errors():
-        customer = _client().v1.customers.create(
+    with our_errors():
+        customer = client().v1.customers.create(
             {"email": account.email, "metadata": {"account_id": account.id}},
             {"idempotency_key": f"customer-{account.id}-{account.customer_generation}"},
         )
@@ -55,8 +50,8 @@ def create_customer(account: Account) -> str:
 def find_customer(account: Account, asked_at: datetime) -> str | None:
     """The customer that an earlier try, begun at `asked_at`, made without our hearing of it."""
     since = int((asked_at - timedelta(hours=1)).timestamp())
-    with _errors():
-        found = _client().v1.customers.list(
+    with our_errors():
+        found = client().v1.customers.list(
             {"email": account.email, "created": {"gte": since}, "limit": 100}
         )
         for customer in found.auto_paging_iter():
@@ -74,8 +69,8 @@ def open_checkout(
         "kind": str(Kind.SUBSCRIPTION),
         "checkout_id": checkout.id,
     }
-    with _errors():
-        session = _client().v1.checkout.sessions.create(
+    with our_errors():
+        session = client().v1.checkout.sessions.create(
             {
                 "mode": "subscription",
                 "customer": customer,
@@ -97,18 +92,17 @@ def open_checkout(
 
 def close_checkout(session: str) -> bool:
     """Whether the session can no longer be paid; False if it has been, just now."""
-    client = _client()
-    with _errors():
+    with our_errors():
         try:
-            client.v1.checkout.sessions.expire(session)
+            client().v1.checkout.sessions.expire(session)
         except stripe.InvalidRequestError:
-            return client.v1.checkout.sessions.retrieve(session).status == "expired"
+            return client().v1.checkout.sessions.retrieve(session).status == "expired"
     return True
 
 
 def checkout_facts(session: str) -> CheckoutFacts:
-    with _errors():
-        return _checkout_facts(_client().v1.checkout.sessions.retrieve(session))
+    with our_errors():
+        return _checkout_facts(client().v1.checkout.sessions.retrieve(session))
 
 
 def subscription(subscription_id: str) -> Subscription | None:
@@ -118,8 +112,8 @@ def subscription(subscription_id: str) -> Subscription | None:
         "customer.invoice_settings.default_payment_method",
         "items.data.price.product",
     ]
-    with _errors():
-        found = _client().v1.subscriptions.retrieve(subscription_id, {"expand": expand})
+    with our_errors():
+        found = client().v1.subscriptions.retrieve(subscription_id, {"expand": expand})
     try:
         return subscription_snapshot(found)
     except ForeignObject:
@@ -128,43 +122,43 @@ def subscription(subscription_id: str) -> Subscription | None:
 
 def invoice(invoice_id: str) -> Invoice | None:
     """As it is now; None for a draft, or one that is gone."""
-    with _errors():
+    with our_errors():
         try:
-            return invoice_snapshot(_client().v1.invoices.retrieve(invoice_id))
+            return invoice_snapshot(client().v1.invoices.retrieve(invoice_id))
         except NotFound:
             return None
 
 
 def invoice_pdf(invoice_id: str) -> bytes:
     """The document as it is now. Its address at Stripe expires, so it is asked for each time."""
-    with _errors():
-        address = _client().v1.invoices.retrieve(invoice_id).invoice_pdf
+    with our_errors():
+        address = client().v1.invoices.retrieve(invoice_id).invoice_pdf
     if not address:
         raise NotFound("invoice_without_pdf", "Stripe has no PDF of this invoice.")
     try:
-        answer = requests.get(address, timeout=_TIMEOUT_SECONDS)
+        answer = requests.get(address, timeout=TIMEOUT_SECONDS)
         answer.raise_for_status()
     except requests.RequestException as error:
-        raise _unavailable() from error
+        raise unavailable() from error
     return answer.content
 
 
 def account_named_by(customer: str) -> str:
     """The account that we made this customer for; empty if not of our making, or deleted."""
-    with _errors():
-        found = _client().v1.customers.retrieve(customer)
+    with our_errors():
+        found = client().v1.customers.retrieve(customer)
     return "" if getattr(found, "deleted", False) else noted(found, "account_id")
 
 
 def customer_deleted(customer: str) -> bool:
-    with _errors():
-        return bool(getattr(_client().v1.customers.retrieve(customer), "deleted", False))
+    with our_errors():
+        return bool(getattr(client().v1.customers.retrieve(customer), "deleted", False))
 
 
 def events_since(moment: datetime) -> Iterator[StripeEvent]:
     """Every event that Stripe made from `moment` on, newest first."""
-    with _errors():
-        page = _client().v1.events.list({"created": {"gte": int(moment.timestamp())}, "limit": 100})
+    with our_errors():
+        page = client().v1.events.list({"created": {"gte": int(moment.timestamp())}, "limit": 100})
         for event in page.auto_paging_iter():
             yield StripeEvent.of(event.to_dict())
 
@@ -172,43 +166,11 @@ def events_since(moment: datetime) -> Iterator[StripeEvent]:
 @lru_cache(maxsize=64)
 def price_id(lookup_key: str) -> str:
     """Raises Unavailable until the catalog has been applied."""
-    with _errors():
-        found = _client().v1.prices.list({"lookup_keys": [lookup_key], "active": True}).data
+    with our_errors():
+        found = client().v1.prices.list({"lookup_keys": [lookup_key], "active": True}).data
     if not found:
         raise Unavailable("catalog_not_applied", "This price is not for sale yet.", 60)
     return found[0].id
-
-
-def _client() -> stripe.StripeClient:
-    return _client_for(stripe_credentials().api_key)
-
-
-@lru_cache(maxsize=2)
-def _client_for(api_key: str) -> stripe.StripeClient:
-    return stripe.StripeClient(
-        api_key,
-        stripe_version=API_VERSION,
-        base_addresses={"api": _API_BASE},
-        http_client=stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
-        max_network_retries=2,
-    )
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """What passes is Unavailable and may be tried again; what is missing is NotFound."""
-    try:
-        yield
-    except (stripe.APIConnectionError, stripe.RateLimitError) as error:
-        raise _unavailable() from error
-    except stripe.InvalidRequestError as error:
-        if error.code == "resource_missing":
-            raise NotFound("not_at_stripe", "Stripe does not know this.") from error
-        raise
-    except stripe.StripeError as error:
-        if error.http_status is not None and (error.http_status >= 500 or error.http_status == 409):
-            raise _unavailable() from error
-        raise
 
 
 def _checkout_facts(session: stripe.checkout.Session) -> CheckoutFacts:
@@ -223,7 +185,3 @@ def _checkout_facts(session: stripe.checkout.Session) -> CheckoutFacts:
         subscription=bought.id if isinstance(bought, stripe.Subscription) else bought,
         url=session.url,
     )
-
-
-def _unavailable() -> Unavailable:
-    return Unavailable("stripe_unavailable", "The payment service did not answer. Try again.", 5)

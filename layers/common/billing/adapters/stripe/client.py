@@ -1,0 +1,51 @@
+"""The connection to Stripe, and its errors as ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+import stripe
+
+from billing import settings
+from billing.adapters.secrets import stripe_credentials
+from billing.adapters.stripe.events import API_VERSION
+from billing.domain.errors import NotFound, Unavailable
+
+TIMEOUT_SECONDS = 8
+_API_BASE = settings.stripe_api_base()
+
+
+def client() -> stripe.StripeClient:
+    return _client_for(stripe_credentials().api_key)
+
+
+@lru_cache(maxsize=2)
+def _client_for(api_key: str) -> stripe.StripeClient:
+    return stripe.StripeClient(
+        api_key,
+        stripe_version=API_VERSION,
+        base_addresses={"api": _API_BASE},
+        http_client=stripe.RequestsClient(timeout=TIMEOUT_SECONDS),
+        max_network_retries=2,
+    )
+
+
+@contextmanager
+def our_errors() -> Iterator[None]:
+    """What passes is Unavailable and may be tried again; what is missing is NotFound."""
+    try:
+        yield
+    except (stripe.APIConnectionError, stripe.RateLimitError) as error:
+        raise unavailable() from error
+    except stripe.InvalidRequestError as error:
+        if error.code == "resource_missing":
+            raise NotFound("not_at_stripe", "Stripe does not know this.") from error
+        raise
+    except stripe.StripeError as error:
+        if error.http_status is not None and (error.http_status >= 500 or error.http_status == 409):
+            raise unavailable() from error
+        raise
+
+
+def unavailable() -> Unavailable:
+    return Unavailable("stripe_unavailable", "The payment service did not answer. Try again.", 5)
