@@ -8,10 +8,10 @@ from billing.adapters import documents
 from billing.adapters.dynamodb import invoices
 from billing.adapters.stripe import gateway
 from billing.domain.catalog import Kind
-from billing.domain.errors import FieldError, InvalidInput, NotFound
+from billing.domain.errors import NotFound
 from billing.domain.invoices import Invoice, InvoiceStatus
 from billing.domain.times import from_epoch, parse_rfc3339, rfc3339
-from billing.http import Api, Request, Who
+from billing.http import Api, Request, Who, invalid_query
 from billing.views import InvoicesView, InvoiceView, LinkView
 
 api = Api()
@@ -42,7 +42,7 @@ def list_invoices(request: Request) -> InvoicesView:
     }
     found, more = invoices.page(
         request.caller().account,
-        limit=_limit(request),
+        limit=request.limit(),
         before=_cursor(request),
         since=_moment(request, "from"),
         until=_moment(request, "to"),
@@ -85,26 +85,17 @@ def _view(invoice: Invoice) -> InvoiceView:
     }
 
 
-def _limit(request: Request) -> int:
-    text = request.query("limit")
-    if text is None:
-        return 20
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:4]) <= 100:
-        raise _invalid("limit", "must be a whole number from 1 to 100")
-    return int(text)
-
-
 def _cursor(request: Request) -> str | None:
     cursor = request.query("cursor")
     if cursor is not None and not _ID.fullmatch(cursor):
-        raise _invalid("cursor", "must be a next_cursor of this list")
+        raise invalid_query("cursor", "must be a next_cursor of this list")
     return cursor
 
 
 def _one_of(request: Request, name: str, choices: tuple[str, ...]) -> str | None:
     value = request.query(name)
     if value is not None and value not in choices:
-        raise _invalid(name, f"must be one of: {', '.join(choices)}")
+        raise invalid_query(name, f"must be one of: {', '.join(choices)}")
     return value
 
 
@@ -115,10 +106,4 @@ def _moment(request: Request, name: str) -> datetime | None:
     try:
         return parse_rfc3339(text)
     except (ValueError, OverflowError) as error:
-        raise _invalid(name, "must be a time such as 2027-01-31T00:00:00Z") from error
-
-
-def _invalid(field: str, message: str) -> InvalidInput:
-    return InvalidInput(
-        "invalid_input", "The query is not as expected.", (FieldError(field, message),)
-    )
+        raise invalid_query(name, "must be a time such as 2027-01-31T00:00:00Z") from error

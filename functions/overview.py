@@ -4,27 +4,26 @@ from datetime import datetime
 
 from billing import runtime, settings
 from billing.adapters.dynamodb import accounts, keys, reading
-from billing.adapters.dynamodb.accounts import AccountRows
 from billing.domain.access import Access, access_at
-from billing.domain.account import Checkout, CheckoutStatus, MemberStatus
+from billing.domain.account import Checkout, CheckoutStatus, MemberStatus, Role
 from billing.domain.catalog import Kind, Product, load_catalog
-from billing.domain.errors import NotAllowed
+from billing.domain.members import Team
 from billing.domain.subscription import Subscription
 from billing.domain.times import rfc3339
-from billing.http import Api, Caller, Request, Who
-from billing.usecases.accounts import as_manager, ensure_manager
+from billing.http import Api, Request, Who
+from billing.usecases.accounts import as_manager, ensure_manager, load_for
 from billing.views import (
     AccessView,
     BillingView,
     CatalogView,
     EntitlementsView,
     HealthView,
-    MemberView,
     OpenCheckout,
     PriceView,
     ProductView,
     SlotsView,
     SubscriptionView,
+    member_view,
 )
 
 api = Api()
@@ -46,8 +45,8 @@ def get_billing(request: Request) -> BillingView:
         "account": {"id": rows.id},
         "subscription": _subscription(rows.base, _open_checkout(rows.checkout, now)),
         "access": _access(access),
-        "slots": _slots(),
-        "members": _members(rows),
+        "slots": _slots(rows.team, rows.subscriptions.get(Kind.SLOTS), now),
+        "members": [member_view(member, now) for member in rows.team.listed()],
         "credits": {"total": 0, "spent": 0, "held": 0, "remaining": 0, "mine": 0},
         "add_ons": {"data_unlimited": {"status": "none"}},
         "support": {"email": _SUPPORT_EMAIL, "url": _SUPPORT_URL},
@@ -57,7 +56,8 @@ def get_billing(request: Request) -> BillingView:
 @api.route("GET /catalog", Who.SIGNED_IN, gives=CatalogView)
 def get_catalog(request: Request) -> CatalogView:
     """Everything for sale, with its prices"""
-    _refuse_the_removed(request.caller())
+    caller = request.caller()
+    load_for(caller.account, caller.subject, caller.role)
     return {
         "currencies": list(_CATALOG.currencies),
         "plans": [_product(plan) for plan in _CATALOG.of(Kind.SUBSCRIPTION)],
@@ -73,13 +73,15 @@ def get_catalog(request: Request) -> CatalogView:
 @api.route("GET /entitlements", Who.SIGNED_IN, gives=EntitlementsView)
 def get_entitlements(request: Request) -> EntitlementsView:
     """What the caller may use, for the other services"""
-    caller = request.caller()
-    rows = _refuse_the_removed(caller)
-    access = access_at(runtime.now(), rows.base, _GRACE)
+    caller, now = request.caller(), runtime.now()
+    rows = load_for(caller.account, caller.subject, caller.role)
+    access = access_at(now, rows.base, _GRACE)
+    member = None if caller.role == Role.MANAGER else rows.team.active(caller.subject)
     return {
         "access": access.state,
         "until": rfc3339(access.until) if access.until else None,
-        "slot": access.granted,
+        # A manager needs none.
+        "slot": access.granted and (member is None or rows.team.has_slot(member, now)),
         "data_unlimited": False,
         "credits_available": 0,
     }
@@ -90,16 +92,6 @@ def get_health(request: Request) -> HealthView:
     """200 when the table answers"""
     reading.get(keys.HEALTH, consistent=False)
     return {"status": "ok"}
-
-
-def _refuse_the_removed(caller: Caller) -> AccountRows:
-    """A member's token works only while the membership is active, however long it lives."""
-    rows = accounts.load(caller.account, consistent=False)
-    member = rows.members.get(caller.subject)
-    active = member is not None and member.status is MemberStatus.ACTIVE
-    if caller.role != "manager" and not active:
-        raise NotAllowed("membership_inactive", "You are not an active member of this account.")
-    return rows
 
 
 def _open_checkout(checkout: Checkout | None, now: datetime) -> OpenCheckout | None:
@@ -161,31 +153,20 @@ def _access(access: Access) -> AccessView:
     return {"state": access.state, "until": rfc3339(access.until) if access.until else None}
 
 
-def _slots() -> SlotsView:
-    price = _CATALOG.of(Kind.SLOTS)[0].prices[0].money
+def _slots(team: Team, bought: Subscription | None, now: datetime) -> SlotsView:
+    """`price` is of one slot: theirs if they have any, else the catalog's."""
+    live = bought is not None and bought.live
+    price = bought.price if bought and live else _CATALOG.of(Kind.SLOTS)[0].prices[0].money
+    holders = team.holders(now)
     return {
-        "purchased": 0,
-        "occupied": 0,
-        "invited": 0,
-        "free": 0,
-        "pending_purchased": None,
+        "purchased": team.purchased,
+        "occupied": len(holders),
+        "invited": sum(member.status is MemberStatus.INVITED for member in holders),
+        "free": team.free(now),
+        "pending_purchased": team.slots.pending_purchased,
         "price": price.view(),
-        "renews_at": None,
+        "renews_at": rfc3339(bought.period_end) if bought and bought.renews else None,
     }
-
-
-def _members(rows: AccountRows) -> list[MemberView]:
-    return [
-        {
-            "id": member.id,
-            "email": member.email,
-            "name": member.name,
-            "role": member.role,
-            "status": member.status,
-            "credits": 0,
-        }
-        for member in rows.members.values()
-    ]
 
 
 def _product(product: Product) -> ProductView:

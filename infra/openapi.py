@@ -98,7 +98,7 @@ def build_document() -> dict[str, Any]:
 
 
 def _operation(route: Any, path: str, schemas: dict[str, Any]) -> dict[str, Any]:
-    signed_in = route.who in ("manager", "signed in")
+    signed_in = route.who in ("manager", "member", "signed in")
     operation: dict[str, Any] = {
         "summary": route.summary,
         "operationId": route.handler.__name__,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from billing.domain.account import Checkout, CheckoutStatus
+from billing.domain.account import Checkout, CheckoutStatus, Member, MemberStatus, Role
 from billing.domain.catalog import Cycle, Kind
 from billing.domain.invoices import Invoice, InvoiceLine, InvoiceStatus
 from billing.domain.money import Money
@@ -75,6 +75,21 @@ def subscription(**changes: Any) -> Subscription:
         period_end=datetime(2026, 12, 23, 12, tzinfo=UTC),
         ends_at=None,
         card={"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2030},
+    )
+    return replace(base, **changes)
+
+
+def member(name: str, **changes: Any) -> Member:
+    """An active member, who accepted at noon."""
+    base = Member(
+        id=name,
+        email=f"{name}@acme.test",
+        name=name.title(),
+        role=Role.MEMBER,
+        status=MemberStatus.ACTIVE,
+        subject=f"user-{name}",
+        invited_at=NOON,
+        expires_at=datetime(2026, 12, 7, 12, tzinfo=UTC),
     )
     return replace(base, **changes)
 

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 LAYER = ROOT / "layers" / "common"
 FUNCTIONS = sorted(path.stem for path in (ROOT / "functions").glob("*.py"))
 CALL_STRIPE = {"checkout", "invoices", "webhook_process", "reconcile"}
-TAKE_BODIES = {"checkout"}
+TAKE_BODIES = {"checkout", "members", "support_requests"}
 
 FLOORS = {
     "billing.domain": 0,

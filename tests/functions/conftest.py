@@ -20,7 +20,9 @@ from billing.adapters.stripe import gateway
 from billing.domain.catalog import load_catalog
 from infra.stripe_setup import apply_catalog
 from tests.conftest import SANDBOX
+from tests.factories import subscription
 from tests.functions.product import API_KEY, WEBHOOK_SECRET, Product, make_queue
+from tests.functions.team import record, slots_subscription
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -77,6 +79,14 @@ def product(aws: None, sandbox: str, monkeypatch: pytest.MonkeyPatch) -> Product
     name = f"acme-{uuid.uuid4().hex[:10]}"
     product = Product(account=name, sandbox=sandbox, queue=make_queue(name))
     monkeypatch.setattr(queue, "_URL", product.queue)
+    return product
+
+
+@pytest.fixture
+def team(product: Product) -> Product:
+    """A subscribed account with one slot, known to its manager."""
+    product.billing()
+    record(product, subscription(), slots_subscription(1))
     return product
 
 

@@ -15,9 +15,11 @@ import stripe
 
 import checkout
 import invoices
+import members
 import overview
 import portal
 import reconcile
+import support_requests
 import webhook_process
 import webhook_receive
 from billing.adapters.stripe.events import StripeEvent
@@ -34,6 +36,8 @@ APIS: dict[str, Api] = {
     "overview": overview.api,
     "checkout": checkout.api,
     "invoices": invoices.api,
+    "members": members.api,
+    "support_requests": support_requests.api,
     "webhook_receive": webhook_receive.api,
     "portal": portal.api,
 }
@@ -109,6 +113,20 @@ class Product:
         """Pays a Checkout; nothing of it has reached the product yet."""
         paid = self.pay(self.open_checkout(cycle=cycle).json["url"])
         assert paid.status_code == 200, paid.text
+
+    def buy_slots(self, count: int) -> stripe.Subscription:
+        """A slots subscription at Stripe; nothing of it has reached the product yet."""
+        customer = self.customers()[0].id
+        base = self.at_stripe.v1.subscriptions.list({"customer": customer}).data[0]
+        price = self.at_stripe.v1.prices.list({"lookup_keys": ["slot_monthly_usd"]}).data[0]
+        return self.at_stripe.v1.subscriptions.create(
+            {
+                "customer": customer,
+                "items": [{"price": price.id, "quantity": count}],
+                "default_payment_method": str(base.default_payment_method),
+                "metadata": {"account_id": self.account, "kind": "slots"},
+            }
+        )
 
     def happened(self, *types: str) -> list[dict[str, Any]]:
         """Stripe's events of this account's customers, oldest first; of `types` if given."""
@@ -188,12 +206,12 @@ class Product:
 
     def rows(self) -> dict[tuple[str, str], dict[str, Any]]:
         """Everything on record for this account, by key."""
-        items = _dynamodb().scan(TableName="billing")["Items"]
-        return {
-            (item["pk"]["S"], item["sk"]["S"]): item
-            for item in items
-            if item["pk"]["S"].startswith(f"ACCOUNT#{self.account}")
-        }
+        found = _dynamodb().scan(
+            TableName="billing",
+            FilterExpression="begins_with(pk, :mine)",
+            ExpressionAttributeValues={":mine": {"S": f"ACCOUNT#{self.account}"}},
+        )
+        return {(item["pk"]["S"], item["sk"]["S"]): item for item in found["Items"]}
 
     def queued(self) -> int:
         attributes = _sqs().get_queue_attributes(QueueUrl=self.queue, AttributeNames=["All"])

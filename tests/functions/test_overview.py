@@ -12,7 +12,14 @@ MIA: dict[str, str | None] = {"sub": "user-mia", "role": "member"}
 
 def join(product: Product, status: MemberStatus) -> None:
     write = Transaction()
-    member = Member(id="user-mia", email="mia@x.test", name="Mia", role=Role.MEMBER, status=status)
+    member = Member(
+        id="member-1",
+        email="mia@x.test",
+        name="Mia",
+        role=Role.MEMBER,
+        status=status,
+        subject="user-mia",
+    )
     accounts.put_member(write, product.account, member, version=0)
     write.commit()
 

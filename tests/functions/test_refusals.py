@@ -11,7 +11,9 @@ from billing.http import MAX_BODY_BYTES
 from tests.functions.product import APIS, Product
 
 ROUTES = {key: route for api in APIS.values() for key, route in api.routes.items()}
-SIGNED_IN = sorted(key for key, route in ROUTES.items() if route.who in ("manager", "signed in"))
+SIGNED_IN = sorted(
+    key for key, route in ROUTES.items() if route.who in ("manager", "member", "signed in")
+)
 MANAGERS = sorted(key for key, route in ROUTES.items() if route.who == "manager")
 WITH_BODY = sorted(key for key, route in ROUTES.items() if route.takes is not None)
 WITH_KEY = sorted(key for key, route in ROUTES.items() if route.idempotent)

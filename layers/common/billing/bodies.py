@@ -1,10 +1,13 @@
 """What requests carry. Read only by the functions that take a body: it needs pydantic."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from billing.domain.errors import FieldError, InvalidInput
+from billing.domain.members import normalized_email, well_formed_email
+from billing.domain.support_requests import Topic
 
 
 class Body(BaseModel):
@@ -32,3 +35,28 @@ class SubscriptionChoice(Body):
     plan: str = Field(min_length=1, max_length=64)
     cycle: str = Field(min_length=1, max_length=64)
     currency: str | None = Field(default=None, min_length=3, max_length=3)
+
+
+def _email(text: str) -> str:
+    email = normalized_email(text)
+    if not well_formed_email(email):
+        raise PydanticCustomError("email", "Input should be an e-mail address")
+    return email
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise PydanticCustomError("one_line", "Input should be one line of printable characters")
+    return text.strip()
+
+
+class Invitation(Body):
+    """Whom to invite; the name is theirs to bring unless told."""
+
+    email: Annotated[str, Field(min_length=3, max_length=254), AfterValidator(_email)]
+    name: Annotated[str, Field(max_length=100), AfterValidator(_one_line)] | None = None
+
+
+class NewSupportRequest(Body):
+    topic: Topic
+    message: str | None = Field(default=None, max_length=2000)

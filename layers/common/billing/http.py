@@ -57,6 +57,7 @@ class Who(StrEnum):
     ANYONE = "anyone"
     SIGNED_IN = "signed in"
     MANAGER = "manager"
+    MEMBER = "member"
     STRIPE = "Stripe"
 
 
@@ -69,6 +70,7 @@ class Caller:
     email: str
     name: str
     role: str
+    email_verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,15 @@ class Request:
     def path(self, name: str) -> str:
         return str(self.event["pathParameters"][name])
 
+    def limit(self) -> int:
+        """How many a page of a list may hold. Raises InvalidInput."""
+        text = self.query("limit")
+        if text is None:
+            return 20
+        if not text.isascii() or not text.isdigit() or not 1 <= int(text[:4]) <= 100:
+            raise invalid_query("limit", "must be a whole number from 1 to 100")
+        return int(text)
+
     def body_bytes(self) -> bytes:
         """The body as it was sent. Raises TooLarge, InvalidInput."""
         text = self.event.get("body") or ""
@@ -149,6 +160,8 @@ class Request:
             email=str(claims.get("email", "")),
             name=str(claims.get("name", "")),
             role=str(claims.get("role", "")),
+            # The gateway hands truth values over as text.
+            email_verified=str(claims.get("email_verified")).lower() == "true",
         )
 
     def idempotency_key(self) -> str:
@@ -255,6 +268,8 @@ def admit(route: Route, request: Request) -> None:
         raise NotAllowed("manager_only", "The billing section is the manager's alone.")
     if role not in ("manager", "member"):
         raise NotAllowed("no_role", "This sign-in has no role in the account.")
+    if route.who is Who.MEMBER and role != "member":
+        raise NotAllowed("member_only", "Only a member does this; a manager needs no invitation.")
     if route.idempotent:
         request.idempotency_key()
 
@@ -299,6 +314,12 @@ def _encode(answer: Response, request_id: str) -> dict[str, Any]:
         else answer.body,
         "isBase64Encoded": binary,
     }
+
+
+def invalid_query(field: str, message: str) -> InvalidInput:
+    return InvalidInput(
+        "invalid_input", "The query is not as expected.", (FieldError(field, message),)
+    )
 
 
 def _too_large() -> TooLarge:

@@ -3,10 +3,14 @@
 Money in minor units, times RFC 3339 in UTC, absent values null.
 """
 
+from datetime import datetime
 from typing import TypedDict
 
+from billing.domain.account import Member, MemberStatus
+from billing.domain.members import lapsed
 from billing.domain.money import MoneyView
 from billing.domain.subscription import Card
+from billing.domain.times import rfc3339
 
 
 class ChargeView(TypedDict):
@@ -54,6 +58,8 @@ class AccessView(TypedDict):
 
 
 class SlotsView(TypedDict):
+    """`occupied` are the invitations, of which there are `invited`, and the active members."""
+
     purchased: int
     occupied: int
     invited: int
@@ -64,12 +70,36 @@ class SlotsView(TypedDict):
 
 
 class MemberView(TypedDict):
+    """`status` is invited, active, expired, withdrawn or removed; `expires_at` the invitation's."""
+
     id: str
     email: str
     name: str
     role: str
     status: str
     credits: int
+    invited_at: str | None
+    expires_at: str | None
+
+
+def member_view(member: Member, now: datetime) -> MemberView:
+    return {
+        "id": member.id,
+        "email": member.email,
+        "name": member.name,
+        "role": member.role,
+        "status": MemberStatus.EXPIRED if lapsed(member, now) else member.status,
+        "credits": 0,
+        "invited_at": rfc3339(member.invited_at) if member.invited_at else None,
+        "expires_at": rfc3339(member.expires_at) if member.expires_at else None,
+    }
+
+
+class MembersView(TypedDict):
+    """`next_cursor` asks for the page after this one; null on the last."""
+
+    items: list[MemberView]
+    next_cursor: str | None
 
 
 class CreditsView(TypedDict):
@@ -168,6 +198,21 @@ class InvoicesView(TypedDict):
     """`next_cursor` asks for the page after this one; null on the last."""
 
     items: list[InvoiceView]
+    next_cursor: str | None
+
+
+class SupportRequestView(TypedDict):
+    id: str
+    topic: str
+    message: str
+    at: str
+    status: str
+
+
+class SupportRequestsView(TypedDict):
+    """`next_cursor` asks for the page after this one; null on the last."""
+
+    items: list[SupportRequestView]
     next_cursor: str | None
 
 

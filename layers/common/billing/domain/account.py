@@ -35,18 +35,29 @@ class Role(StrEnum):
 
 
 class MemberStatus(StrEnum):
+    """`expired` and `withdrawn` are invitations that nobody accepted."""
+
     INVITED = "invited"
     ACTIVE = "active"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
     REMOVED = "removed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
+    """A manager's `id` is their token's subject. A member's comes from the address they were
+    invited at; `subject` is who accepted, None until then. `expires_at` is the invitation's.
+    """
+
     id: str
     email: str
     name: str
     role: Role
     status: MemberStatus
+    subject: str | None = None
+    invited_at: datetime | None = None
+    expires_at: datetime | None = None
 
 
 OPENING_TAKES_AT_MOST = timedelta(minutes=20)

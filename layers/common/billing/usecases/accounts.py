@@ -1,4 +1,4 @@
-"""An account begins with the first call of one of its managers."""
+"""An account begins with the first call of one of its managers; its people are let in here."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -7,6 +7,7 @@ from billing.adapters.dynamodb import accounts, keys
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
 from billing.domain.account import Account, Member, MemberStatus, Role
+from billing.domain.errors import NotAllowed
 
 
 def ensure_manager(rows: AccountRows, manager: Member, now: datetime) -> AccountRows:
@@ -33,6 +34,19 @@ def ensure_manager(rows: AccountRows, manager: Member, now: datetime) -> Account
         members={manager.id: manager, **rows.members},
         versions={**versions, **rows.versions},
     )
+
+
+def load_for(account: str, subject: str, role: str) -> AccountRows:
+    """The account's rows for one of its people, whom a verified token names.
+
+    A member's token works only while the membership is active, however long it lives; so they
+    are read as they are at this instant. Raises NotAllowed `membership_inactive`.
+    """
+    manages = role == Role.MANAGER
+    rows = accounts.load(account, consistent=not manages)
+    if not manages and rows.team.active(subject) is None:
+        raise NotAllowed("membership_inactive", "You are not an active member of this account.")
+    return rows
 
 
 def as_manager(subject: str, email: str, name: str) -> Member:

@@ -1,4 +1,4 @@
-"""An account's partition: the account, its people, subscriptions and Checkout."""
+"""An account's partition: the account, its people, slots, subscriptions and Checkout."""
 
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -9,6 +9,7 @@ from billing.adapters.dynamodb.keys import Key
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.domain.account import Account, Checkout, CheckoutStatus, Member, MemberStatus, Role
 from billing.domain.catalog import Cycle, Kind
+from billing.domain.members import Slots, Team
 from billing.domain.money import Money
 from billing.domain.subscription import Status, Subscription
 from billing.domain.times import parse_rfc3339, rfc3339
@@ -23,11 +24,19 @@ class AccountRows:
     checkout: Checkout | None = None
     subscriptions: dict[Kind, Subscription] = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
+    slots: Slots = field(default_factory=Slots)
     versions: dict[str, int] = field(default_factory=dict)
 
     @property
     def base(self) -> Subscription | None:
         return self.subscriptions.get(Kind.SUBSCRIPTION)
+
+    @property
+    def team(self) -> Team:
+        """Counts every slot of a slots subscription that lives as paid."""
+        bought = self.subscriptions.get(Kind.SLOTS)
+        purchased = bought.quantity if bought is not None and bought.live else 0
+        return Team(self.id, self.members, self.slots, purchased)
 
     def version_of(self, key: Key) -> int:
         """0 for a row that was not there."""
@@ -48,8 +57,19 @@ def load(account: str, *, consistent: bool = True) -> AccountRows:
         checkout=next(map(_checkout, by_kind.get("CHECKOUT", [])), None),
         subscriptions={subscription.kind: subscription for subscription in subscriptions},
         members={member.id: member for member in members},
+        slots=next(map(_slots, by_kind.get("SLOTS", [])), Slots()),
         versions={item["sk"]: item["version"] for item in items},
     )
+
+
+def load_slots(account: str) -> tuple[Slots, int]:
+    """The row that every change of a membership writes, and its version (0: not there yet).
+
+    A query is no snapshot: read this before the members, and a change that the query saw only in
+    part makes the version stale.
+    """
+    item = reading.get(keys.slots_key(account))
+    return (Slots(), 0) if item is None else (_slots(item), item["version"])
 
 
 def put_account(write: Transaction, account: Account, *, version: int) -> None:
@@ -66,7 +86,17 @@ def put_account(write: Transaction, account: Account, *, version: int) -> None:
 
 
 def put_member(write: Transaction, account: str, member: Member, *, version: int) -> None:
-    write.replace({**keys.member_key(account, member.id), **asdict(member)}, version=version)
+    row = {
+        **keys.member_key(account, member.id),
+        **asdict(member),
+        "invited_at": _optional(member.invited_at),
+        "expires_at": _optional(member.expires_at),
+    }
+    write.replace(row, version=version)
+
+
+def put_slots(write: Transaction, account: str, slots: Slots, *, version: int) -> None:
+    write.replace({**keys.slots_key(account), **asdict(slots)}, version=version)
 
 
 def put_checkout(write: Transaction, account: str, checkout: Checkout, *, version: int) -> None:
@@ -131,7 +161,14 @@ def _member(item: Item) -> Member:
         name=item["name"],
         role=Role(item["role"]),
         status=MemberStatus(item["status"]),
+        subject=item.get("subject"),
+        invited_at=_moment(item.get("invited_at")),
+        expires_at=_moment(item.get("expires_at")),
     )
+
+
+def _slots(item: Item) -> Slots:
+    return Slots(item["occupied"], item["pending_purchased"])
 
 
 def _checkout(item: Item) -> Checkout:

@@ -26,6 +26,10 @@ def member_key(account: str, member: str) -> Key:
     return {"pk": account_partition(account), "sk": f"MEMBER#{member}"}
 
 
+def slots_key(account: str) -> Key:
+    return {"pk": account_partition(account), "sk": "SLOTS"}
+
+
 def subscription_key(account: str, kind: Kind) -> Key:
     return {"pk": account_partition(account), "sk": f"SUBSCRIPTION#{kind}"}
 
@@ -44,6 +48,14 @@ def invoice_partition(account: str) -> str:
 
 def invoice_key(account: str, invoice: str) -> Key:
     return {"pk": invoice_partition(account), "sk": invoice}
+
+
+def support_request_partition(account: str) -> str:
+    return f"ACCOUNT#{account}#SUPPORT"
+
+
+def support_request_key(account: str, request: str) -> Key:
+    return {"pk": support_request_partition(account), "sk": request}
 
 
 def customer_key(customer: str) -> Key:

@@ -50,7 +50,13 @@ def query_partition(pk: str, *, consistent: bool) -> list[Item]:
 
 
 def query_page(
-    pk: str, *, low: str, high: str, limit: int, where: Mapping[str, str]
+    pk: str,
+    *,
+    low: str,
+    high: str,
+    limit: int,
+    where: Mapping[str, str],
+    consistent: bool = False,
 ) -> tuple[list[Item], bool]:
     """Up to `limit` rows with `low` <= sk < `high`, last first, whose attributes equal `where`;
     and whether there may be more. DynamoDB filters after it counts, so it may take several reads.
@@ -61,6 +67,7 @@ def query_page(
         "KeyConditionExpression": "pk = :pk AND sk BETWEEN :low AND :high",
         "ExpressionAttributeValues": encode_item({":pk": pk, ":low": low, ":high": high}),
         "ScanIndexForward": False,
+        "ConsistentRead": consistent,
     }
     if where:
         request["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in where)

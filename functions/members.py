@@ -1,0 +1,68 @@
+"""Who is in the team: inviting, accepting, removing."""
+
+from billing import runtime, settings
+from billing.adapters.dynamodb import accounts
+from billing.bodies import Invitation
+from billing.domain.errors import NotAllowed
+from billing.domain.members import normalized_email
+from billing.http import Api, Request, Response, Who, invalid_query
+from billing.usecases.accounts import as_manager, ensure_manager
+from billing.usecases.members import accept_invitation, invite_member, remove_member
+from billing.views import MembersView, MemberView, member_view
+
+api = Api()
+
+_GRACE = settings.grace()
+
+
+@api.route(
+    "GET /members",
+    Who.MANAGER,
+    gives=MembersView,
+    query={"limit": "1 to 100, 20 unless told", "cursor": "next_cursor of the page before"},
+)
+def list_members(request: Request) -> MembersView:
+    """Everybody who is or was in the team or invited to it, managers first, then by address"""
+    caller, limit, now = request.caller(), request.limit(), runtime.now()
+    manager = as_manager(caller.subject, caller.email, caller.name)
+    rows = ensure_manager(accounts.load(caller.account, consistent=False), manager, now)
+    listed = rows.team.listed()
+    start = _after(request.query("cursor"), [member.id for member in listed])
+    page = listed[start : start + limit]
+    return {
+        "items": [member_view(member, now) for member in page],
+        "next_cursor": page[-1].id if start + limit < len(listed) else None,
+    }
+
+
+@api.route("POST /members", Who.MANAGER, takes=Invitation, gives=MemberView, status=201)
+def invite(request: Request, invited: Invitation) -> MemberView:
+    """Invites an address, which takes a slot for 14 days; the same address again renews that"""
+    now = runtime.now()
+    account, name = request.caller().account, invited.name or ""
+    return member_view(invite_member(account, invited.email, name, _GRACE, now), now)
+
+
+@api.route("POST /invitations/accept", Who.MEMBER, gives=MemberView)
+def accept(request: Request) -> MemberView:
+    """Makes the caller a member, by the verified e-mail of the token"""
+    caller, now = request.caller(), runtime.now()
+    if not caller.email_verified:
+        raise NotAllowed("email_not_verified", "Verify your e-mail address first.")
+    email, name = normalized_email(caller.email), caller.name[:100]
+    return member_view(accept_invitation(caller.account, caller.subject, email, name, now), now)
+
+
+@api.route("DELETE /members/{id}", Who.MANAGER, status=204)
+def remove(request: Request) -> Response:
+    """Removes a member or withdraws an invitation, and frees the slot; again changes nothing"""
+    remove_member(request.caller().account, request.path("id"))
+    return Response(204, "", {"cache-control": "no-store"})
+
+
+def _after(cursor: str | None, ids: list[str]) -> int:
+    if cursor is None:
+        return 0
+    if cursor not in ids:
+        raise invalid_query("cursor", "must be a next_cursor of this list")
+    return ids.index(cursor) + 1

@@ -1,0 +1,234 @@
+"""Who holds a slot: invitations, memberships and how they end.
+
+Every decision returns the rows that it changes; whoever commits them writes SLOTS with them.
+"""
+
+import hashlib
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from billing.domain.account import Member, MemberStatus, Role
+from billing.domain.errors import Conflict, NotFound
+
+INVITATION_LASTS = timedelta(days=14)
+
+_RELEASED_AT_ONCE = 90
+"""A transaction holds 100 writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """One for each invitation and each active member; an invitation that expired is counted until
+    something releases it. `pending_purchased` is a lower number bought from the next renewal on.
+    """
+
+    occupied: int = 0
+    pending_purchased: int | None = None
+
+    def room(self, purchased: int) -> int:
+        """Less than nothing where more are occupied than paid for."""
+        limit = purchased if self.pending_purchased is None else self.pending_purchased
+        return min(limit, purchased) - self.occupied
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """What a decision about a membership rests on."""
+
+    account: str
+    members: Mapping[str, Member] = field(default_factory=dict)
+    slots: Slots = field(default_factory=Slots)
+    purchased: int = 0
+
+    def holders(self, now: datetime) -> list[Member]:
+        """Who holds a slot: active members before invitations, the earlier before the later."""
+        holding = [
+            member
+            for member in self.members.values()
+            if counted(member) and not lapsed(member, now)
+        ]
+        return sorted(
+            holding,
+            key=lambda member: (
+                member.status is not MemberStatus.ACTIVE,
+                member.invited_at or now,
+                member.id,
+            ),
+        )
+
+    def free(self, now: datetime) -> int:
+        """How many more could be invited."""
+        return max(0, replace(self.slots, occupied=len(self.holders(now))).room(self.purchased))
+
+    def has_slot(self, member: Member, now: datetime) -> bool:
+        """Whether one that is paid for is theirs, also where fewer are paid for than occupied."""
+        return member in self.holders(now)[: self.purchased]
+
+    def listed(self) -> list[Member]:
+        """Everybody who ever was, managers first."""
+        return sorted(
+            self.members.values(),
+            key=lambda member: (member.role is not Role.MANAGER, member.email, member.id),
+        )
+
+    def active(self, subject: str) -> Member | None:
+        """The member whose token names `subject`."""
+        return next(
+            (
+                member
+                for member in self.members.values()
+                if member.role is Role.MEMBER
+                and member.status is MemberStatus.ACTIVE
+                and member.subject == subject
+            ),
+            None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a command comes to: `member` is whom it was about, `written` the rows it changes and
+    `slots` goes with them. Nothing is written where there is nothing to change."""
+
+    member: Member
+    written: tuple[Member, ...]
+    slots: Slots
+
+
+def member_id(account: str, email: str) -> str:
+    """The same for the same address, so that inviting again finds the same row and wallet."""
+    return hashlib.sha256(f"{account}\n{email}".encode()).hexdigest()[:32]
+
+
+def counted(member: Member) -> bool:
+    """Whether SLOTS counts it."""
+    holds = (MemberStatus.INVITED, MemberStatus.ACTIVE)
+    return member.role is Role.MEMBER and member.status in holds
+
+
+def lapsed(member: Member, now: datetime) -> bool:
+    """Whether it is an invitation that nobody can accept any longer."""
+    invited = member.status is MemberStatus.INVITED
+    return invited and member.expires_at is not None and now >= member.expires_at
+
+
+def invite(team: Team, email: str, name: str, now: datetime) -> Change:
+    """An invitation of the normalized `email`, new, sent again, or of somebody who was removed.
+
+    What expired is released first. Raises Conflict `already_member`, `no_free_slot`.
+    """
+    if any(_managed_by(member, email) for member in team.members.values()):
+        raise Conflict("already_member", "A manager has an account without a slot.")
+    present = team.members.get(member_id(team.account, email))
+    if present is not None and present.status is MemberStatus.ACTIVE:
+        raise Conflict("already_member", "This person is a member already.")
+    expired = [each for each in team.members.values() if lapsed(each, now) and each is not present]
+    released = [replace(each, status=MemberStatus.EXPIRED) for each in expired[:_RELEASED_AT_ONCE]]
+    slots = _without(team.slots, len(released))
+    if present is not None and counted(present) and lapsed(present, now):
+        slots = _without(slots, 1)
+    if present is None or not counted(present) or lapsed(present, now):
+        if slots.room(team.purchased) < 1:
+            raise Conflict("no_free_slot", "Every slot is in use. Buy one, or remove somebody.")
+        slots = _without(slots, -1)
+    invited = Member(
+        id=member_id(team.account, email),
+        email=email,
+        name=name or (present.name if present is not None else ""),
+        role=Role.MEMBER,
+        status=MemberStatus.INVITED,
+        invited_at=now,
+        expires_at=now + INVITATION_LASTS,
+    )
+    return Change(invited, (invited, *released), slots)
+
+
+def accept(team: Team, subject: str, email: str, name: str, now: datetime) -> Change:
+    """The membership of the normalized, verified `email`; the same again if it was accepted.
+
+    It holds its slot, so there is always room. Raises NotFound `invitation_not_found`, Conflict
+    `invitation_expired`, `already_accepted`, `already_member`.
+    """
+    present = team.members.get(member_id(team.account, email))
+    match present:
+        case Member(status=MemberStatus.ACTIVE) if present.subject == subject:
+            return Change(present, (), team.slots)
+        case Member(status=MemberStatus.ACTIVE):
+            raise Conflict("already_accepted", "Another sign-in has accepted this invitation.")
+        case Member(status=MemberStatus.INVITED) if not lapsed(present, now):
+            pass
+        case Member(status=MemberStatus.INVITED | MemberStatus.EXPIRED):
+            raise Conflict("invitation_expired", "This invitation expired. Ask for a new one.")
+        case _:
+            raise NotFound("invitation_not_found", "Nobody has invited this address.")
+    if team.active(subject) is not None:
+        raise Conflict("already_member", "This sign-in is a member already, by another address.")
+    accepted = replace(
+        present, status=MemberStatus.ACTIVE, subject=subject, name=present.name or name
+    )
+    return Change(accepted, (accepted,), team.slots)
+
+
+def remove(team: Team, member: str) -> Change:
+    """Ends a membership or withdraws an invitation; nothing changes where it has ended.
+
+    Raises NotFound `member_not_found`, Conflict `manager_stays`.
+    """
+    present = team.members.get(member)
+    if present is None:
+        raise NotFound("member_not_found", "This account has no such member.")
+    if present.role is Role.MANAGER:
+        raise Conflict("manager_stays", "A manager cannot be removed.")
+    if not counted(present):
+        return Change(present, (), team.slots)
+    active = present.status is MemberStatus.ACTIVE
+    ended = replace(present, status=MemberStatus.REMOVED if active else MemberStatus.WITHDRAWN)
+    return Change(ended, (ended,), _without(team.slots, 1))
+
+
+def normalized_email(text: str) -> str:
+    """One spelling per address: composed, lower case, an encoded domain in its own letters."""
+    local, at, domain = text.strip().rpartition("@")
+    labels = [_decoded(label) for label in domain.lower().split(".")]
+    return unicodedata.normalize("NFC", f"{local}{at}{'.'.join(labels)}".lower())
+
+
+def well_formed_email(text: str) -> bool:
+    """Whether mail could go to `text`; 254 bytes at most (RFC 5321)."""
+    local, _, domain = text.rpartition("@")
+    labels = domain.split(".")
+    return (
+        text.isprintable()
+        and len(text.encode()) <= 254
+        and 1 <= len(local) <= 64
+        and not set(local) & _NOT_IN_LOCAL
+        and len(labels) > 1
+        and all(map(_well_formed_label, labels))
+    )
+
+
+_NOT_IN_LOCAL = set(' "(),:;<>@[\\]')
+
+
+def _well_formed_label(label: str) -> bool:
+    plain = all(not each.isascii() or each.isalnum() or each == "-" for each in label)
+    return 1 <= len(label) <= 63 and plain and "-" not in (label[0], label[-1])
+
+
+def _decoded(label: str) -> str:
+    """Not through Python's `idna`, which maps ß to ss: another domain's owner would be let in."""
+    try:
+        decoded = label[4:].encode("ascii").decode("punycode") if label[:4] == "xn--" else ""
+    except UnicodeError:
+        return label
+    return label if decoded.isascii() else decoded
+
+
+def _managed_by(member: Member, email: str) -> bool:
+    return member.role is Role.MANAGER and normalized_email(member.email) == email
+
+
+def _without(slots: Slots, released: int) -> Slots:
+    return replace(slots, occupied=slots.occupied - released)

@@ -1,0 +1,72 @@
+"""Commands that change who is a member.
+
+Each writes the member's row and SLOTS together, against SLOTS as it was before the members were
+read, so that of two commands on one account the slower reads and decides again.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from billing import runtime
+from billing.adapters.dynamodb import accounts, keys
+from billing.adapters.dynamodb.accounts import AccountRows
+from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
+from billing.domain import members
+from billing.domain.access import access_at
+from billing.domain.account import Member
+from billing.domain.catalog import Kind
+from billing.domain.errors import Conflict
+from billing.domain.members import Change, Team
+
+_TRIES = 10
+_WAIT_SECONDS = 0.05
+
+Decision = Callable[[Team, AccountRows, Transaction], Change]
+"""May add to the transaction what else its decision rests on."""
+
+
+def invite_member(account: str, email: str, name: str, grace: timedelta, now: datetime) -> Member:
+    """Raises Conflict `no_access`, `already_member`, `no_free_slot`; Unavailable."""
+
+    def decide(team: Team, rows: AccountRows, write: Transaction) -> Change:
+        if not access_at(now, rows.base, grace).granted:
+            raise Conflict("no_access", "Slots can be used while the team has a subscription.")
+        for kind in (Kind.SUBSCRIPTION, Kind.SLOTS):
+            key = keys.subscription_key(account, kind)
+            write.unchanged(key, version=rows.version_of(key))
+        return members.invite(team, email, name, now)
+
+    return _changed(account, decide)
+
+
+def accept_invitation(account: str, subject: str, email: str, name: str, now: datetime) -> Member:
+    """`email` is the token's, and verified. Raises NotFound `invitation_not_found`, Conflict
+    `invitation_expired`, `already_accepted`, `already_member`; Unavailable."""
+    return _changed(account, lambda team, *_: members.accept(team, subject, email, name, now))
+
+
+def remove_member(account: str, member: str) -> Member:
+    """Raises NotFound `member_not_found`, Conflict `manager_stays`; Unavailable."""
+    return _changed(account, lambda team, *_: members.remove(team, member))
+
+
+def _changed(account: str, decide: Decision) -> Member:
+    for _ in range(_TRIES):
+        slots, version = accounts.load_slots(account)
+        rows = accounts.load(account)
+        write = Transaction()
+        change = decide(replace(rows.team, slots=slots), rows, write)
+        if not change.written:
+            return change.member
+        for member in change.written:
+            key = keys.member_key(account, member.id)
+            accounts.put_member(write, account, member, version=rows.version_of(key))
+        accounts.put_slots(write, account, change.slots, version=version)
+        try:
+            write.commit()
+        except StaleWrite:
+            runtime.sleep(_WAIT_SECONDS * runtime.jitter())
+            continue
+        return change.member
+    raise unavailable()

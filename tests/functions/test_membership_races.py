@@ -1,0 +1,160 @@
+"""Two commands on one team at once, each overtaken where it hurts most."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from billing.adapters.dynamodb import accounts, keys
+from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
+from billing.domain.subscription import Status, Subscription
+from tests.factories import subscription
+from tests.functions.product import Product
+from tests.functions.team import (
+    BEN,
+    MIA,
+    accept,
+    invite,
+    record,
+    remove,
+    slots,
+    slots_subscription,
+)
+
+Point = Callable[[pytest.MonkeyPatch, Callable[[], None]], None]
+
+
+def before_the_members_are_read(patch: pytest.MonkeyPatch, meanwhile: Callable[[], None]) -> None:
+    _overtaken_after(patch, "load_slots", meanwhile)
+
+
+def before_it_is_written(patch: pytest.MonkeyPatch, meanwhile: Callable[[], None]) -> None:
+    _overtaken_after(patch, "load", meanwhile)
+
+
+def while_the_members_are_read(patch: pytest.MonkeyPatch, meanwhile: Callable[[], None]) -> None:
+    """The query sees the members as they were, and SLOTS as it has become."""
+    whole = accounts.load
+    _once(patch, "load", lambda account, **how: _torn(whole(account), meanwhile, whole, account))
+
+
+def _torn(before: Any, meanwhile: Callable[[], None], whole: Any, account: str) -> Any:
+    meanwhile()
+    after = whole(account)
+    slots_key = keys.slots_key(account)
+    versions = {**before.versions, slots_key["sk"]: after.version_of(slots_key)}
+    return replace(before, slots=after.slots, versions=versions)
+
+
+def _overtaken_after(patch: pytest.MonkeyPatch, name: str, meanwhile: Callable[[], None]) -> None:
+    whole = getattr(accounts, name)
+
+    def overtaken(*args: Any, **kwargs: Any) -> Any:
+        found = whole(*args, **kwargs)
+        meanwhile()
+        return found
+
+    _once(patch, name, overtaken)
+
+
+def _once(patch: pytest.MonkeyPatch, name: str, instead: Callable[..., Any]) -> None:
+    whole = getattr(accounts, name)
+    calls: list[str] = []
+
+    def first(*args: Any, **kwargs: Any) -> Any:
+        calls.append(name)
+        return (instead if len(calls) == 1 else whole)(*args, **kwargs)
+
+    patch.setattr(accounts, name, first)
+
+
+POINTS = [before_the_members_are_read, while_the_members_are_read, before_it_is_written]
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_one_slot_left_and_two_invitations_one_wins(
+    team: Product, monkeypatch: pytest.MonkeyPatch, point: Point
+) -> None:
+    meanwhile: list[int] = []
+    point(monkeypatch, lambda: meanwhile.append(invite(team, BEN).status))
+    loser = invite(team, MIA)
+    assert meanwhile == [201]
+    assert (loser.status, loser.code) == (409, "no_free_slot")
+    assert slots(team) == (1, 1, 1, 0)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_one_slot_left_and_many_invitations_one_wins(
+    team: Product, monkeypatch: pytest.MonkeyPatch, point: Point
+) -> None:
+    """Each is overtaken by the next one before it can finish."""
+    answers: list[int] = []
+
+    def next_one(left: int) -> None:
+        if left:
+            point(monkeypatch, lambda: next_one(left - 1))
+            answers.append(invite(team, f"m{left}@acme.test").status)
+
+    next_one(5)
+    assert sorted(answers) == [201, 409, 409, 409, 409]
+    assert slots(team) == (1, 1, 1, 0)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_two_invitations_for_two_slots_both_win(
+    team: Product, monkeypatch: pytest.MonkeyPatch, point: Point
+) -> None:
+    record(team, slots_subscription(2))
+    meanwhile: list[int] = []
+    point(monkeypatch, lambda: meanwhile.append(invite(team, BEN).status))
+    assert invite(team, MIA).status == 201
+    assert meanwhile == [201]
+    assert slots(team) == (2, 2, 2, 0)
+
+
+@pytest.mark.parametrize("snapshot", [slots_subscription(0), subscription(status=Status.CANCELED)])
+def test_slots_that_end_while_somebody_is_invited_are_not_used(
+    team: Product, monkeypatch: pytest.MonkeyPatch, snapshot: Subscription
+) -> None:
+    before_it_is_written(monkeypatch, lambda: record(team, snapshot))
+    assert invite(team).status == 409
+    assert slots(team)[1] == 0
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_one_sign_in_accepting_two_invitations_at_once_is_one_member(
+    team: Product, monkeypatch: pytest.MonkeyPatch, point: Point
+) -> None:
+    record(team, slots_subscription(2))
+    invite(team, MIA)
+    invite(team, BEN)
+    meanwhile: list[int] = []
+    point(monkeypatch, lambda: meanwhile.append(accept(team, BEN, subject="user-one").status))
+    loser = accept(team, MIA, subject="user-one")
+    assert meanwhile == [200]
+    assert (loser.status, loser.code) == (409, "already_member")
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_an_invitation_withdrawn_while_it_is_accepted_is_withdrawn(
+    team: Product, monkeypatch: pytest.MonkeyPatch, point: Point
+) -> None:
+    invited = invite(team).json["id"]
+    meanwhile: list[int] = []
+    point(monkeypatch, lambda: meanwhile.append(remove(team, invited).status))
+    assert accept(team).code == "invitation_not_found"
+    assert meanwhile == [204]
+    assert slots(team) == (1, 0, 0, 1)
+
+
+def test_a_command_that_is_overtaken_every_time_gives_up_and_says_so(
+    team: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(write: Transaction) -> None:
+        raise StaleWrite("SLOTS")
+
+    monkeypatch.setattr("billing.runtime.sleep", lambda seconds: None)
+    monkeypatch.setattr(Transaction, "commit", overtaken)
+    answer = invite(team)
+    assert (answer.status, answer.code, answer.headers["retry-after"]) == (503, "busy", "2")
