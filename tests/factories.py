@@ -89,7 +89,6 @@ def member(name: str, **changes: Any) -> Member:
         status=MemberStatus.ACTIVE,
         subject=f"user-{name}",
         invited_at=NOON,
-        expires_at=datetime(2026, 12, 7, 12, tzinfo=UTC),
     )
     return replace(base, **changes)
 

@@ -70,7 +70,7 @@ class SlotsView(TypedDict):
 
 
 class MemberView(TypedDict):
-    """`status` is invited, active, expired, withdrawn or removed; `expires_at` the invitation's."""
+    """`status` is invited, active, expired, withdrawn or removed; `expires_at` an invitation's."""
 
     id: str
     email: str

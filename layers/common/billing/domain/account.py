@@ -47,7 +47,7 @@ class MemberStatus(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """A manager's `id` is their token's subject. A member's comes from the address they were
-    invited at; `subject` is who accepted, None until then. `expires_at` is the invitation's.
+    invited at; `subject` is who accepted, and `expires_at` the invitation's until then.
     """
 
     id: str

@@ -124,15 +124,14 @@ def invite(team: Team, email: str, name: str, now: datetime) -> Change:
     present = team.members.get(member_id(team.account, email))
     if present is not None and present.status is MemberStatus.ACTIVE:
         raise Conflict("already_member", "This person is a member already.")
-    expired = [each for each in team.members.values() if lapsed(each, now) and each is not present]
-    released = [replace(each, status=MemberStatus.EXPIRED) for each in expired[:_RELEASED_AT_ONCE]]
-    slots = _without(team.slots, len(released))
-    if present is not None and counted(present) and lapsed(present, now):
-        slots = _without(slots, 1)
-    if present is None or not counted(present) or lapsed(present, now):
-        if slots.room(team.purchased) < 1:
+    expired = (each for each in team.members.values() if lapsed(each, now))
+    # Theirs first: it is written in any case.
+    released = sorted(expired, key=lambda each: each is not present)[:_RELEASED_AT_ONCE]
+    occupied = team.slots.occupied - len(released)
+    if present is None or present in released or not counted(present):
+        if replace(team.slots, occupied=occupied).room(team.purchased) < 1:
             raise Conflict("no_free_slot", "Every slot is in use. Buy one, or remove somebody.")
-        slots = _without(slots, -1)
+        occupied += 1
     invited = Member(
         id=member_id(team.account, email),
         email=email,
@@ -142,7 +141,10 @@ def invite(team: Team, email: str, name: str, now: datetime) -> Change:
         invited_at=now,
         expires_at=now + INVITATION_LASTS,
     )
-    return Change(invited, (invited, *released), slots)
+    others = [
+        replace(each, status=MemberStatus.EXPIRED) for each in released if each is not present
+    ]
+    return Change(invited, (invited, *others), replace(team.slots, occupied=occupied))
 
 
 def accept(team: Team, subject: str, email: str, name: str, now: datetime) -> Change:
@@ -166,7 +168,11 @@ def accept(team: Team, subject: str, email: str, name: str, now: datetime) -> Ch
     if team.active(subject) is not None:
         raise Conflict("already_member", "This sign-in is a member already, by another address.")
     accepted = replace(
-        present, status=MemberStatus.ACTIVE, subject=subject, name=present.name or name
+        present,
+        status=MemberStatus.ACTIVE,
+        subject=subject,
+        name=present.name or name,
+        expires_at=None,
     )
     return Change(accepted, (accepted,), team.slots)
 
@@ -185,7 +191,7 @@ def remove(team: Team, member: str) -> Change:
         return Change(present, (), team.slots)
     active = present.status is MemberStatus.ACTIVE
     ended = replace(present, status=MemberStatus.REMOVED if active else MemberStatus.WITHDRAWN)
-    return Change(ended, (ended,), _without(team.slots, 1))
+    return Change(ended, (ended,), replace(team.slots, occupied=team.slots.occupied - 1))
 
 
 def normalized_email(text: str) -> str:
@@ -228,7 +234,3 @@ def _decoded(label: str) -> str:
 
 def _managed_by(member: Member, email: str) -> bool:
     return member.role is Role.MANAGER and normalized_email(member.email) == email
-
-
-def _without(slots: Slots, released: int) -> Slots:
-    return replace(slots, occupied=slots.occupied - released)
