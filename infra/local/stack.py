@@ -233,8 +233,8 @@ def token(state: State, environment: Mapping[str, str]) -> str:
 
     if not state.key.exists() or "issuer" not in state.ports:
         raise Unable(f"No stack was ever up on {state.folder}. `make up` starts it.")
-    role = environment.get("ROLE") or ANA.role
-    if role not in ("manager", "member"):
+    role = environment.get("ROLE", ANA.role)
+    if role not in ("manager", "member", ""):
         raise Unable(f"ROLE={role} is neither manager nor member.")
     person = Person(
         environment.get("EMAIL") or ANA.email,

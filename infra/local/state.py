@@ -79,6 +79,8 @@ class State:
 
     def check(self) -> None:
         """Raises StateUnusable unless the folder is empty, new, or was left by this version."""
+        if self.folder.exists() and not self.folder.is_dir():
+            raise StateUnusable(f"{self.folder} is a file. Name a folder with STATE=folder.")
         if not self.folder.exists() or not _names(self.folder):
             return
         if not self._marker.exists() and not _names(self.folder) <= set(_OURS):

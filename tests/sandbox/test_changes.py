@@ -370,3 +370,11 @@ def test_a_change_made_while_a_renewal_is_overdue_does_not_pay_it(own_shop: Shop
     slots.change(7)
     assert own_shop.stripe.invoices.retrieve(renewal).status == "open"
     assert slots.now().status == "past_due"
+
+
+def test_the_prices_of_a_schedules_phases_can_be_expanded(own_shop: Shop) -> None:
+    slots = Slots(own_shop)
+    slots.plan(quantity=3)
+    expand = ["schedule.phases.items.price"]
+    found: Any = own_shop.stripe.subscriptions.retrieve(slots.id, {"expand": expand})
+    assert [phase.items[0].price.id for phase in found.schedule.phases] == [slots.price] * 2

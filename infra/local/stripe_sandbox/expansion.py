@@ -40,12 +40,20 @@ def _expand(world: World, value: Any, schema: Body, segments: list[str], path: s
     if value is None or not segments:
         return
     first, *rest = segments
-    if isinstance(value, dict) and value.get("object") == "list":
+    if isinstance(value, list):
+        for item in value:
+            _expand(world, item, schema["items"], segments, path)
+    elif isinstance(value, dict) and value.get("object") == "list":
         if first != "data":
             raise _not_expandable(path)
         for item in value["data"]:
             _expand(world, item, {}, rest, path)
-        return
+    elif not (isinstance(value, dict) and value.get("deleted")):
+        _expand_field(world, value, schema, segments, path)
+
+
+def _expand_field(world: World, value: Any, schema: Body, segments: list[str], path: str) -> None:
+    first, *rest = segments
     described = _described(value, schema)
     if first not in described.get("x-expandable-fields", ()):
         raise _not_expandable(path)
