@@ -6,13 +6,15 @@ from datetime import datetime
 from billing import runtime
 from billing.adapters import documents
 from billing.adapters.dynamodb import invoices
+from billing.adapters.dynamodb.marks import Command
 from billing.adapters.stripe import gateway
 from billing.domain.catalog import Kind
 from billing.domain.errors import NotFound
 from billing.domain.invoices import Invoice, InvoiceStatus
 from billing.domain.times import from_epoch, parse_rfc3339, rfc3339
 from billing.http import Api, Request, Who, invalid_query
-from billing.views import InvoicesView, InvoiceView, LinkView
+from billing.usecases.payment import pay
+from billing.views import InvoicesView, InvoiceView, LinkView, PaymentView
 
 api = Api()
 
@@ -57,16 +59,30 @@ def list_invoices(request: Request) -> InvoicesView:
 @api.route("GET /invoices/{id}/pdf", Who.MANAGER, gives=LinkView)
 def download_invoice(request: Request) -> LinkView:
     """A link to the invoice's PDF that ends after some minutes"""
-    account, invoice_id = request.caller().account, request.path("id")
-    invoice, _ = invoices.load(account, invoice_id) if _ID.fullmatch(invoice_id) else (None, 0)
-    if invoice is None:
-        raise NotFound("invoice_not_found", "This account has no such invoice.")
+    account = request.caller().account
+    invoice = _find(account, request.path("id"))
     # A paid invoice's PDF says so: each status has a document of its own.
     key = f"invoices/{account}/{invoice.stripe_id}-{invoice.status}.pdf"
     if not documents.exists(key):
         documents.put_pdf(key, gateway.invoice_pdf(invoice.stripe_id))
     ends = from_epoch(int(runtime.wall_time())) + documents.LINK_LIFE
     return {"url": documents.link(key, f"{invoice.number}.pdf"), "expires_at": rfc3339(ends)}
+
+
+@api.route("POST /invoices/{id}/pay", Who.MANAGER, gives=PaymentView, idempotent=True)
+def pay_invoice(request: Request) -> PaymentView:
+    """Charges the card on file; 402 with a page where the customer must act"""
+    account, invoice_id = request.caller().account, request.path("id")
+    invoice = _find(account, invoice_id)
+    command = Command(request.command_id(), invoice_id)
+    return {"status": pay(account, command, invoice, runtime.now())}
+
+
+def _find(account: str, invoice_id: str) -> Invoice:
+    invoice, _ = invoices.load(account, invoice_id) if _ID.fullmatch(invoice_id) else (None, 0)
+    if invoice is None:
+        raise NotFound("invoice_not_found", "This account has no such invoice.")
+    return invoice
 
 
 def _view(invoice: Invoice) -> InvoiceView:

@@ -3,12 +3,13 @@
 from datetime import datetime
 
 from billing import runtime, settings
-from billing.adapters.dynamodb import accounts, keys, reading
+from billing.adapters.dynamodb import accounts, invoices, keys, reading
+from billing.adapters.dynamodb.accounts import AccountRows
 from billing.domain.access import Access, access_at
 from billing.domain.account import Checkout, CheckoutStatus, MemberStatus, Role
 from billing.domain.catalog import Kind, Product, load_catalog
 from billing.domain.members import Team
-from billing.domain.subscription import Subscription
+from billing.domain.subscription import Status, Subscription
 from billing.domain.times import rfc3339
 from billing.http import Api, Request, Who
 from billing.usecases.accounts import as_manager, ensure_manager, load_for
@@ -19,6 +20,7 @@ from billing.views import (
     EntitlementsView,
     HealthView,
     OpenCheckout,
+    OpenInvoice,
     PriceView,
     ProductView,
     SlotsView,
@@ -43,7 +45,10 @@ def get_billing(request: Request) -> BillingView:
     access = access_at(now, rows.base, _GRACE)
     return {
         "account": {"id": rows.id},
-        "subscription": _subscription(rows.base, _open_checkout(rows.checkout, now)),
+        "subscription": {
+            **_subscription(rows.base, _open_checkout(rows.checkout, now)),
+            "open_invoice": _open_invoice(rows),
+        },
         "access": _access(access),
         "slots": _slots(rows.team, rows.subscriptions.get(Kind.SLOTS), now),
         "members": [member_view(member, now) for member in rows.team.listed()],
@@ -128,6 +133,7 @@ def _subscription(base: Subscription | None, checkout: OpenCheckout | None) -> S
             "pending_cycle": None,
             "card": None,
             "checkout": checkout,
+            "open_invoice": None,
         }
     price = base.price * base.quantity
     renews_at = rfc3339(base.period_end) if base.renews else None
@@ -138,11 +144,27 @@ def _subscription(base: Subscription | None, checkout: OpenCheckout | None) -> S
         "price": price.view(),
         "renews_at": renews_at,
         "ends_at": rfc3339(base.ends_at) if base.ends_at else None,
-        "next_charge": {**price.view(), "at": renews_at} if renews_at else None,
-        "pending_cycle": None,
+        "next_charge": {**base.next_charge.view(), "at": renews_at} if renews_at else None,
+        "pending_cycle": base.pending_cycle,
         "card": base.card,
-        "checkout": checkout,
+        "checkout": None if base.live else checkout,
+        "open_invoice": None,
     }
+
+
+def _open_invoice(rows: AccountRows) -> OpenInvoice | None:
+    """What an overdue account has to pay: one more query, for those accounts only."""
+    if rows.base is None or rows.base.status is not Status.PAST_DUE:
+        return None
+    found, _ = invoices.page(rows.id, limit=1, where={"status": "open", "kind": "subscription"})
+    for invoice in found:
+        return {
+            "id": invoice.id,
+            "number": invoice.number,
+            "amount_due": invoice.amount_due.view(),
+            "url": invoice.hosted_url,
+        }
+    return None
 
 
 def _pending(checkout: OpenCheckout | None) -> str:

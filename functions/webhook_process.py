@@ -3,8 +3,6 @@
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from billing import runtime
 from billing.adapters import queue
@@ -12,18 +10,15 @@ from billing.adapters.stripe.events import StripeEvent
 from billing.usecases.fulfilment import (
     Effect,
     alert_invoice,
-    record_card,
     record_checkout,
     record_event,
     record_invoice,
     record_subscription,
+    refresh_subscriptions,
     unlink_customer,
 )
 
 logger = Logger()
-processor = SqsFifoPartialProcessor(skip_group_on_error=True)
-# Each failure is reported on its own; failing the whole call would hide our own waiting times.
-processor.raise_on_entire_batch_failure = False
 
 HANDLERS: dict[str, Effect] = {
     "checkout.session.completed": record_checkout,
@@ -45,36 +40,38 @@ HANDLERS: dict[str, Effect] = {
     "invoice.voided": record_invoice,
     "invoice.marked_uncollectible": record_invoice,
     "invoice.finalization_failed": alert_invoice,
-    "customer.updated": record_card,
+    "customer.updated": refresh_subscriptions,
     "customer.deleted": unlink_customer,
-    "payment_method.attached": record_card,
-    "payment_method.updated": record_card,
-    "payment_method.automatically_updated": record_card,
-    "payment_method.detached": record_card,
+    "payment_method.attached": refresh_subscriptions,
+    "payment_method.updated": refresh_subscriptions,
+    "payment_method.automatically_updated": refresh_subscriptions,
+    "payment_method.detached": refresh_subscriptions,
+    "subscription_schedule.created": refresh_subscriptions,
+    "subscription_schedule.updated": refresh_subscriptions,
+    "subscription_schedule.released": refresh_subscriptions,
+    "subscription_schedule.completed": refresh_subscriptions,
+    "subscription_schedule.canceled": refresh_subscriptions,
+    "subscription_schedule.aborted": refresh_subscriptions,
 }
 
 
-def handler(event: dict[str, Any], context: Any) -> Any:
-    """Reports each message that failed, and with it the later ones of the same customer: they
-    stay in the queue, in order, and are shown again after seconds rather than the queue's minutes.
+def handler(event: dict[str, Any], context: Any) -> None:
+    """One message a call, so that a failure counts against nobody else. What fails stays in the
+    queue, with the later events of its customer behind it, and is shown again after seconds at
+    first and two minutes in the end, rather than after the queue's own time.
     """
-    report = process_partial_response(
-        event=event, record_handler=_process, processor=processor, context=context
-    )
-    failed = {failure["itemIdentifier"] for failure in report["batchItemFailures"]}
     for record in event["Records"]:
-        if record["messageId"] in failed:
+        try:
+            _process(record["body"])
+        except Exception:
             tries = int(record["attributes"]["ApproximateReceiveCount"])
+            logger.exception("not recorded", extra={"tries": tries})
             queue.try_again_in(record["receiptHandle"], min(2**tries, 120))
-    return report
+            raise
 
 
-def _process(record: SQSRecord) -> None:
-    event = StripeEvent.from_message(record.body)
+def _process(message: str) -> None:
+    event = StripeEvent.from_message(message)
     logger.append_keys(event=event.id, type=event.type)
-    try:
-        record_event(event, HANDLERS[event.type], runtime.now())
-    except Exception:
-        logger.exception("not recorded")
-        raise
+    record_event(event, HANDLERS[event.type], runtime.now())
     logger.info("recorded")

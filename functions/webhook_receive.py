@@ -21,13 +21,15 @@ from billing.views import ReceivedView
 api = Api()
 logger = Logger()
 
+_MAX_EVENT_BYTES = 4 * 1024 * 1024
+"""An invoice's event has all its lines; only a reference to it goes to the queue."""
 _LIVEMODE = settings.stripe_livemode()
 
 
 @api.route("POST /webhooks/stripe", Who.STRIPE, gives=ReceivedView)
 def receive(request: Request) -> ReceivedView:
     """Stripe's events; 200 once an event is kept, so that Stripe repeats what was not"""
-    body = request.body_bytes()
+    body = request.body_bytes(_MAX_EVENT_BYTES)
     secrets = stripe_credentials().webhook_secrets
     try:
         verify(body, request.header("stripe-signature"), secrets, runtime.wall_time())

@@ -48,6 +48,7 @@ _PROBLEM = {
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "code": {"type": "string", "description": "Stable; what a program decides by"},
+        "url": {"type": "string", "description": "With 402: where the customer acts"},
         "errors": {
             "type": "array",
             "items": {

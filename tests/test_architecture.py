@@ -22,8 +22,8 @@ from webhook_process import HANDLERS
 ROOT = Path(__file__).parent.parent
 LAYER = ROOT / "layers" / "common"
 FUNCTIONS = sorted(path.stem for path in (ROOT / "functions").glob("*.py"))
-CALL_STRIPE = {"checkout", "invoices", "webhook_process", "reconcile"}
-TAKE_BODIES = {"checkout", "members", "support_requests"}
+CALL_STRIPE = {"checkout", "subscription", "invoices", "webhook_process", "reconcile"}
+TAKE_BODIES = {"checkout", "subscription", "members", "support_requests"}
 
 FLOORS = {
     "billing.domain": 0,

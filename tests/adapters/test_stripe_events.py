@@ -115,6 +115,8 @@ def test_a_message_survives_the_queue() -> None:
         b"{}",
         b'{"id": 1}',
         b'{"id": "evt_1", "type": "x", "livemode": false, "data": {"object": []}}',
+        b'{"id": "", "type": "x", "livemode": false, "data": {"object": {"id": "i"}}}',
+        b'{"id":"e","type":"x","livemode":false,"data":{"object":{"id":"i","created":Infinity}}}',
         b"[" * 100_000,
     ],
 )

@@ -74,12 +74,13 @@ def aws() -> Iterator[None]:
 
 
 @pytest.fixture
-def product(aws: None, sandbox: str, monkeypatch: pytest.MonkeyPatch) -> Product:
+def product(aws: None, sandbox: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Product]:
     """AWS and Stripe are a module's; a paying account and a queue are each test's own."""
     name = f"acme-{uuid.uuid4().hex[:10]}"
     product = Product(account=name, sandbox=sandbox, queue=make_queue(name))
     monkeypatch.setattr(queue, "_URL", product.queue)
-    return product
+    yield product
+    product.leave()
 
 
 @pytest.fixture

@@ -64,6 +64,12 @@ def test_another_choice_while_the_first_is_just_being_paid_is_a_conflict(product
     assert (late.status, late.code) == (409, "checkout_completing")
 
 
+def test_the_same_choice_while_it_is_just_being_paid_is_a_conflict(product: Product) -> None:
+    product.subscribe()
+    late = product.open_checkout("tab 2")
+    assert (late.status, late.code) == (409, "checkout_completing")
+
+
 def test_a_subscribed_account_is_refused(product: Product) -> None:
     product.subscribe()
     product.catch_up()
@@ -173,3 +179,50 @@ def test_a_timeout_with_unknown_outcome_and_another_try_make_one_charge(product:
     customer = product.customers()[0].id
     assert len(product.at_stripe.v1.checkout.sessions.list({"customer": customer}).data) == 1
     assert len(product.at_stripe.v1.charges.list({"customer": customer}).data) == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/customers", "/v1/checkout/sessions"])
+def test_a_failure_that_stripe_keeps_under_the_key_does_not_lock_the_account_out(
+    product: Product, path: str
+) -> None:
+    product.order_faults([("POST", path, "500")])
+    assert product.open_checkout("one").code == "stripe_unavailable"
+    assert product.open_checkout("one").status == 201
+    assert len(product.customers()) == 1
+
+
+def test_a_reservation_whose_parameters_changed_meanwhile_is_opened_all_the_same(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product.order_faults([("POST", "/v1/checkout/sessions", "timeout_after")] * 3)
+    assert product.open_checkout("one").code == "stripe_unavailable"
+    monkeypatch.setattr("checkout._AUTOMATIC_TAX", True)
+    assert product.open_checkout("one").code == "stripe_unavailable"
+    assert product.open_checkout("one").status == 201
+
+
+def test_who_loses_the_reservation_closes_nobodys_page(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second choice takes the reservation over just before the first asks Stripe."""
+    whole = gateway.open_checkout
+    others: list[str] = []
+
+    def overtaken(*args: Any, **kwargs: Any) -> Any:
+        if not others:
+            others.append("")
+            others[0] = product.open_checkout("two", cycle="annual").json["url"]
+        return whole(*args, **kwargs)
+
+    monkeypatch.setattr(gateway, "open_checkout", overtaken)
+    assert product.open_checkout("one").code == "checkout_expired"
+    assert product.pay(others[0]).status_code == 200
+
+
+def test_the_page_of_a_customer_deleted_at_stripe_is_not_handed_out_again(
+    product: Product,
+) -> None:
+    first = product.open_checkout("one").json["url"]
+    product.at_stripe.v1.customers.delete(product.customers()[0].id)
+    product.catch_up()
+    assert product.open_checkout("two").json["url"] != first

@@ -15,7 +15,7 @@ from billing.adapters.stripe import gateway
 from billing.domain.errors import Unavailable
 from billing.domain.subscription import Status
 from tests.factories import api_event
-from tests.functions.product import Product
+from tests.functions.product import BANK_DEBIT, Product
 from webhook_receive import api as receiver
 
 
@@ -147,7 +147,7 @@ def test_an_event_that_fails_stays_in_the_queue_with_its_customers_later_ones(
         patch.setattr(gateway, "subscription", _unavailable)
         patch.setattr(gateway, "checkout_facts", _unavailable)
         patch.setattr(gateway, "invoice", _unavailable)
-        assert product.process() == [event["id"] for event in events]
+        assert product.process() == [events[0]["id"]]
     assert product.billing()["subscription"]["status"] == "none"
     assert product.process() == []
     assert product.billing()["subscription"]["status"] == "active"
@@ -288,3 +288,26 @@ def _event(kind: str, subject: dict[str, Any]) -> dict[str, Any]:
         "data": {"object": subject},
     }
     return event
+
+
+@pytest.mark.parametrize("succeed", [True, False])
+def test_a_payment_that_settles_later_is_pending_until_it_comes_or_fails(
+    product: Product, succeed: bool
+) -> None:
+    paid = product.pay(product.open_checkout().json["url"], BANK_DEBIT).json()
+    product.catch_up()
+    assert product.billing()["access"]["state"] in ("none", "active")
+    product.settle(paid["intent"], succeed=succeed)
+    product.catch_up()
+    billing = product.billing()
+    assert billing["subscription"]["checkout"] is None
+    assert (billing["access"]["state"] == "active") == succeed
+
+
+def test_a_customer_deleted_at_stripe_has_no_access_any_more(product: Product) -> None:
+    product.subscribe()
+    product.catch_up()
+    product.at_stripe.v1.customers.delete(product.customers()[0].id)
+    product.catch_up()
+    assert product.billing()["access"]["state"] == "ended"
+    assert product.open_checkout("again").status == 201

@@ -60,3 +60,14 @@ class Invitation(Body):
 class NewSupportRequest(Body):
     topic: Topic
     message: str | None = Field(default=None, max_length=2000)
+
+
+class CycleChoice(Body):
+    cycle: str = Field(min_length=1, max_length=64)
+
+
+class Cancellation(Body):
+    """Why, as far as the manager cares to say."""
+
+    reason: str = Field(default="", max_length=100)
+    comment: str = Field(default="", max_length=400)

@@ -121,21 +121,26 @@ class Request:
             raise invalid_query("limit", "must be a whole number from 1 to 100")
         return int(text)
 
-    def body_bytes(self) -> bytes:
+    def body_bytes(self, limit: int = MAX_BODY_BYTES) -> bytes:
         """The body as it was sent. Raises TooLarge, InvalidInput."""
         text = self.event.get("body") or ""
-        if len(text) > 2 * MAX_BODY_BYTES:
-            raise _too_large()
+        if len(text) > 2 * limit:
+            raise _too_large(limit)
         try:
             raw = base64.b64decode(text) if self.event.get("isBase64Encoded") else text.encode()
         except ValueError as error:
             raise InvalidInput("malformed_body", "The body is not readable.") from error
-        if len(raw) > MAX_BODY_BYTES:
-            raise _too_large()
+        if len(raw) > limit:
+            raise _too_large(limit)
         return raw
 
     def json(self) -> Any:
-        """Raises TooLarge, UnsupportedContent, InvalidInput `malformed_json`."""
+        """The body's JSON; `{}` where there is no body.
+
+        Raises TooLarge, UnsupportedContent, InvalidInput `malformed_json`.
+        """
+        if not self.event.get("body"):
+            return {}
         if self.header("content-type").split(";")[0].strip().lower() != "application/json":
             raise UnsupportedContent(
                 "unsupported_content_type", "Send the body as application/json."
@@ -263,12 +268,14 @@ def admit(route: Route, request: Request) -> None:
     """Raises NotSignedIn or NotAllowed for a caller whom the route is not for."""
     if route.who in (Who.ANYONE, Who.STRIPE):
         return
-    role = request.caller().role
-    if route.who is Who.MANAGER and role != "manager":
-        raise NotAllowed("manager_only", "The billing section is the manager's alone.")
-    if role not in ("manager", "member"):
+    caller = request.caller()
+    if caller.role not in ("manager", "member"):
         raise NotAllowed("no_role", "This sign-in has no role in the account.")
-    if route.who is Who.MEMBER and role != "member":
+    if route.who is Who.MANAGER and caller.role != "manager":
+        raise NotAllowed("manager_only", "The billing section is the manager's alone.")
+    if route.who is Who.MANAGER and not caller.email:
+        raise NotAllowed("no_email", "This sign-in carries no e-mail address.")
+    if route.who is Who.MEMBER and caller.role != "member":
         raise NotAllowed("member_only", "Only a member does this; a manager needs no invitation.")
     if route.idempotent:
         request.idempotency_key()
@@ -287,6 +294,8 @@ def problem(error: BillingError) -> Response:
     errors: tuple[FieldError, ...] = getattr(error, "errors", ())
     if errors:
         document["errors"] = [{"field": each.field, "message": each.message} for each in errors]
+    if isinstance(error, PaymentNeeded) and error.url:
+        document["url"] = error.url
     headers = {"content-type": "application/problem+json", "cache-control": "no-store"}
     if isinstance(error, Busy):
         headers["retry-after"] = str(error.retry_after)
@@ -322,8 +331,8 @@ def invalid_query(field: str, message: str) -> InvalidInput:
     )
 
 
-def _too_large() -> TooLarge:
-    return TooLarge("body_too_large", f"A body has {MAX_BODY_BYTES} bytes at most.")
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge("body_too_large", f"A body has {limit} bytes at most.")
 
 
 def _no_constant(name: str) -> None:

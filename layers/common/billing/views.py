@@ -37,6 +37,15 @@ class OpenCheckout(TypedDict):
     expires_at: str
 
 
+class OpenInvoice(TypedDict):
+    """The unpaid renewal; `url` is the page on which to pay it."""
+
+    id: str
+    number: str
+    amount_due: MoneyView
+    url: str | None
+
+
 class SubscriptionView(TypedDict):
     """`status` is Stripe's, or `none`, or `pending` while a payment is being confirmed."""
 
@@ -50,6 +59,7 @@ class SubscriptionView(TypedDict):
     pending_cycle: str | None
     card: Card | None
     checkout: OpenCheckout | None
+    open_invoice: OpenInvoice | None
 
 
 class AccessView(TypedDict):
@@ -219,6 +229,24 @@ class SupportRequestsView(TypedDict):
 class LinkView(TypedDict):
     url: str
     expires_at: str
+
+
+class CycleView(TypedDict):
+    cycle: str
+    pending_cycle: str | None
+    effective_at: str | None
+
+
+class CancelView(TypedDict):
+    ends_at: str
+
+
+class ResumeView(TypedDict):
+    renews_at: str
+
+
+class PaymentView(TypedDict):
+    status: str
 
 
 class HealthView(TypedDict):

@@ -18,7 +18,8 @@ class Account:
     """`customer` is Stripe's id, None until the first Checkout.
 
     `email` is its first manager's, where Stripe's receipts go. `customer_requested_at` is when the
-    first try to make the customer began; `customer_generation` counts those deleted at Stripe.
+    first try to make the customer began; `customer_generation` counts those deleted at Stripe and
+    the keys that Stripe spent on a failure.
     """
 
     id: str
@@ -79,7 +80,9 @@ class Checkout:
     Reserved before Stripe is asked, so that two tabs meet here; `id` names the intent and is what
     Stripe's idempotency key is made of. `price` is the lookup key of what is bought, `return_to`
     the page that Checkout leads back to. `session` and `url` are Stripe's, once it has answered.
-    `paid` tells a completed one whose money has come from one that settles later.
+    `paid` tells a completed one whose money has come from one that settles later. `replaces` are
+    the sessions to close before this one is opened; `attempt` counts the keys that Stripe spent on
+    a failure.
     """
 
     id: str
@@ -91,6 +94,8 @@ class Checkout:
     session: str | None = None
     url: str | None = None
     paid: bool = False
+    replaces: tuple[str, ...] = ()
+    attempt: int = 0
 
     def blocks(self, now: datetime) -> bool:
         """Whether it is still under way, so that no other may be opened beside it."""

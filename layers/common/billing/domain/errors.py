@@ -44,7 +44,11 @@ class NotSignedIn(BillingError):
 
 
 class PaymentNeeded(BillingError):
-    """The customer must act at the payment page first."""
+    """The customer must act first, at `url` where there is such a page."""
+
+    def __init__(self, code: str, detail: str, url: str | None) -> None:
+        super().__init__(code, detail)
+        self.url = url
 
 
 class NotAllowed(BillingError):

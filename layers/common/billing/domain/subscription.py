@@ -35,12 +35,22 @@ class Card(TypedDict):
     exp_year: int
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What the next period will be, where that differs; `price` is that of one unit."""
+
+    cycle: Cycle
+    quantity: int
+    price: Money
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     """Stripe's subscription at one moment.
 
     `plan` is the catalog's product id. `ends_at` is when it will end or has ended, None while it
-    renews. `period_end` is the last paid second, where the next charge is due.
+    renews. `period_end` is the last paid second, where the next charge is due, and where what is
+    pending takes effect.
     """
 
     id: str
@@ -56,14 +66,27 @@ class Subscription:
     period_end: datetime
     ends_at: datetime | None
     card: Card | None
+    pending: Pending | None = None
 
     @property
     def live(self) -> bool:
         return self.status in LIVE
 
     @property
+    def pending_cycle(self) -> Cycle | None:
+        """The cycle from the next period on, where it will be another one."""
+        return self.pending.cycle if self.pending and self.pending.cycle is not self.cycle else None
+
+    @property
+    def next_charge(self) -> Money:
+        """What the next period costs, taxes and discounts apart."""
+        coming = self.pending
+        return coming.price * coming.quantity if coming else self.price * self.quantity
+
+    @property
     def renews(self) -> bool:
-        return self.live and self.ends_at is None
+        """Whether another period is to come; while one is unpaid, that decides first."""
+        return self.status in (Status.ACTIVE, Status.TRIALING) and self.ends_at is None
 
 
 def supersedes(candidate: Subscription, present: Subscription | None) -> bool:

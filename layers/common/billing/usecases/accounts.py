@@ -26,7 +26,7 @@ def ensure_manager(rows: AccountRows, manager: Member, now: datetime) -> Account
     try:
         write.commit()
     except StaleWrite:
-        return accounts.load(rows.id)
+        return ensure_manager(accounts.load(rows.id), manager, now)
     versions = {keys.account_key(rows.id)["sk"]: 1, keys.member_key(rows.id, manager.id)["sk"]: 1}
     return replace(
         rows,

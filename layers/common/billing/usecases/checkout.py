@@ -12,6 +12,7 @@ from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.marks import AlreadyDone, Command
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
 from billing.adapters.stripe import gateway
+from billing.adapters.stripe.client import KeySpent
 from billing.adapters.stripe.gateway import CheckoutFacts
 from billing.domain.account import Account, Checkout, CheckoutStatus, Member
 from billing.domain.catalog import Price
@@ -40,9 +41,11 @@ def open_subscription_checkout(
 ) -> LinkView:
     """The hosted page on which this account pays for `choice`.
 
-    A second request for the same choice gets the first one's page; one for another choice closes
-    the first page before it opens its own. Raises Conflict `already_subscribed`,
-    `checkout_completing`, `checkout_expired`, `idempotency_key_reused`; Unavailable.
+    A second request for the same choice gets the first one's page; one for another choice takes
+    the reservation over, closes the first page, and opens its own.
+
+    Raises Conflict `already_subscribed`, `checkout_completing`, `checkout_expired`,
+    `idempotency_key_reused`; Unavailable.
     """
     for _ in range(_TRIES):
         accepted = marks.find_command(account, command)
@@ -50,65 +53,71 @@ def open_subscription_checkout(
             return LinkView(url=accepted.answer["url"], expires_at=accepted.answer["expires_at"])
         rows = ensure_manager(accounts.load(account), manager, now)
         try:
-            if accepted is None:
-                _reserve(rows, command, choice, now)
-            elif rows.checkout is None or rows.checkout.id != accepted.about:
-                raise _expired()
-            return _open(account, command, choice, now)
+            name = accepted.about if accepted else _reserve(rows, command, choice, now)
+            return _open(account, name, command, choice, now)
         except (StaleWrite, AlreadyDone):
             continue
     raise unavailable()
 
 
-def _reserve(rows: AccountRows, command: Command, choice: Choice, now: datetime) -> None:
-    """Makes the account's reservation, or joins the one for the same choice."""
+def _reserve(rows: AccountRows, command: Command, choice: Choice, now: datetime) -> str:
+    """Makes the account's reservation, or joins the one for the same choice; returns its id."""
     if rows.base is not None and rows.base.live:
         raise Conflict("already_subscribed", "This account has a subscription already.")
     present = rows.checkout
     write = Transaction()
-    if present is not None and present.blocks(now) and present.price == choice.price.lookup_key:
+    if present is not None and _joins(present, choice, now):
         write.unchanged(keys.checkout_key(rows.id), version=_version(rows))
-        checkout = present
+        name = present.id
     else:
-        _make_room(rows, choice, now)
-        checkout = _reservation(command.id, choice, now)
-        accounts.put_checkout(write, rows.id, checkout, version=_version(rows))
+        name = command.id
+        reserved = Checkout(
+            id=name,
+            price=choice.price.lookup_key,
+            return_to=choice.return_to,
+            status=CheckoutStatus.RESERVED,
+            reserved_at=now,
+            expires_at=now + _OPEN_FOR,
+            replaces=_pages_in_the_way(rows, choice, now),
+        )
+        accounts.put_checkout(write, rows.id, reserved, version=_version(rows))
         _note_customer_request(write, rows, now)
     base_key = keys.subscription_key(rows.id, choice.price.kind)
     write.unchanged(base_key, version=rows.version_of(base_key))
-    marks.accept_command(write, rows.id, command, about=checkout.id, now=now)
+    marks.accept_command(write, rows.id, command, about=name, now=now)
     write.commit()
+    return name
 
 
-def _make_room(rows: AccountRows, choice: Choice, now: datetime) -> None:
-    """Closes a page that is open for another choice, so that it cannot be paid as well.
+def _joins(present: Checkout, choice: Choice, now: datetime) -> bool:
+    """Whether the same is wanted of a page that can still be paid."""
+    if not present.blocks(now) or present.price != choice.price.lookup_key:
+        return False
+    if present.session is None:
+        return True
+    facts = gateway.checkout_facts(present.session)
+    if facts.complete:
+        raise _completing()
+    return facts.open
+
+
+def _pages_in_the_way(rows: AccountRows, choice: Choice, now: datetime) -> tuple[str, ...]:
+    """Sessions at Stripe that must be closed before another one may be opened.
 
     One that was reserved and never recorded as open may exist at Stripe all the same: it is asked
-    for once more, to learn its name.
+    for once more, to learn its name. Nobody can pay it: its page was never handed out.
     """
     present = rows.checkout
-    if present is None:
-        return
-    if present.status is CheckoutStatus.COMPLETED and not present.paid:
-        raise _completing()
+    if present is None or present.status is CheckoutStatus.CLOSED:
+        return ()
+    if present.status is CheckoutStatus.COMPLETED:
+        if not present.paid:
+            raise _completing()
+        return ()
     session = present.session
     if present.status is CheckoutStatus.RESERVED and present.blocks(now):
         session = _session_of(rows, present, choice, now).session
-    elif present.status is not CheckoutStatus.OPEN:
-        return
-    if session is not None and not gateway.close_checkout(session):
-        raise _completing()
-
-
-def _reservation(checkout_id: str, choice: Choice, now: datetime) -> Checkout:
-    return Checkout(
-        id=checkout_id,
-        price=choice.price.lookup_key,
-        return_to=choice.return_to,
-        status=CheckoutStatus.RESERVED,
-        reserved_at=now,
-        expires_at=now + _OPEN_FOR,
-    )
+    return (*present.replaces, *filter(None, [session]))
 
 
 def _note_customer_request(write: Transaction, rows: AccountRows, now: datetime) -> None:
@@ -119,17 +128,23 @@ def _note_customer_request(write: Transaction, rows: AccountRows, now: datetime)
         accounts.put_account(write, replace(account, customer_requested_at=now), version=version)
 
 
-def _open(account: str, command: Command, choice: Choice, now: datetime) -> LinkView:
-    """Asks Stripe for the reservation's session unless that has been done, and records it."""
+def _open(account: str, name: str, command: Command, choice: Choice, now: datetime) -> LinkView:
+    """Closes what is in the way of the reservation `name`, asks Stripe for its session unless
+    that has been done, and records it."""
     rows = accounts.load(account)
     checkout = rows.checkout
-    if checkout is None or not checkout.blocks(now):
+    if checkout is None or checkout.id != name or not checkout.blocks(now):
         raise _expired()
     write = Transaction()
     if checkout.url is None:
+        _close_pages(rows, checkout)
         facts = _session_of(rows, checkout, choice, now)
         checkout = replace(
-            checkout, status=CheckoutStatus.OPEN, session=facts.session, url=facts.url
+            checkout,
+            status=CheckoutStatus.OPEN,
+            session=facts.session,
+            url=facts.url,
+            replaces=(),
         )
         accounts.put_checkout(write, account, checkout, version=_version(rows))
     assert checkout.url is not None
@@ -139,26 +154,53 @@ def _open(account: str, command: Command, choice: Choice, now: datetime) -> Link
     return link
 
 
+def _close_pages(rows: AccountRows, checkout: Checkout) -> None:
+    """Only who has the reservation closes what it replaces; a page that was paid wins over it."""
+    if all([gateway.close_checkout(session) for session in checkout.replaces]):
+        return
+    write = Transaction()
+    closed = replace(checkout, status=CheckoutStatus.CLOSED)
+    accounts.put_checkout(write, rows.id, closed, version=_version(rows))
+    write.commit()
+    raise _completing()
+
+
 def _session_of(
     rows: AccountRows, checkout: Checkout, choice: Choice, now: datetime
 ) -> CheckoutFacts:
     assert rows.account is not None
-    customer = rows.account.customer or _make_customer(rows, rows.account, now)
-    return gateway.open_checkout(rows.id, customer, checkout, automatic_tax=choice.automatic_tax)
+    customer = rows.account.customer or _make_customer(rows, rows.account, checkout, now)
+    try:
+        return gateway.open_checkout(
+            rows.id, customer, checkout, automatic_tax=choice.automatic_tax
+        )
+    except KeySpent:
+        write = Transaction()
+        again = replace(checkout, attempt=checkout.attempt + 1)
+        accounts.put_checkout(write, rows.id, again, version=_version(rows))
+        write.commit()
+        raise
 
 
-def _make_customer(rows: AccountRows, account: Account, now: datetime) -> str:
+def _make_customer(rows: AccountRows, account: Account, checkout: Checkout, now: datetime) -> str:
     """The account's customer at Stripe, made once and linked in both directions.
 
-    Within a day Stripe's own memory of the key finds an earlier try's; later it is looked for.
+    An earlier try may have made it without our hearing of it. For a day Stripe's memory of the key
+    finds it; later, or under another key, it is looked for.
     """
     asked_at = account.customer_requested_at or now
     customer = None
-    if now - asked_at > _STRIPE_FORGETS_KEYS_AFTER:
+    if now - asked_at > _STRIPE_FORGETS_KEYS_AFTER or account.customer_generation > 0:
         customer = gateway.find_customer(account, asked_at)
-    customer = customer or gateway.create_customer(account)
-    write = Transaction()
     version = rows.version_of(keys.account_key(account.id))
+    write = Transaction()
+    try:
+        customer = customer or gateway.create_customer(account)
+    except KeySpent:
+        again = replace(account, customer_generation=account.customer_generation + 1)
+        accounts.put_account(write, again, version=version)
+        write.commit()
+        raise
     accounts.put_account(write, replace(account, customer=customer), version=version)
     accounts.link_customer(
         write, account.id, customer, otherwise=StaleWrite(f"{customer} is linked already")

@@ -12,16 +12,18 @@ from datetime import datetime
 
 from aws_lambda_powertools import Logger
 
+from billing import runtime
 from billing.adapters.alerts import alert
 from billing.adapters.dynamodb import accounts, invoices, keys, marks
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
-from billing.adapters.stripe import gateway
+from billing.adapters.stripe import changes, gateway
 from billing.adapters.stripe.events import StripeEvent
 from billing.adapters.stripe.gateway import CheckoutFacts
 from billing.domain.account import Checkout, CheckoutStatus
 from billing.domain.catalog import Kind
 from billing.domain.subscription import Subscription, rivals, supersedes
+from billing.usecases.subscription import end_with_base
 
 logger = Logger(child=True)
 
@@ -36,20 +38,20 @@ class UnknownCustomer(Exception):
 
 
 def record_event(event: StripeEvent, effect: Effect, now: datetime) -> None:
-    """Applies `effect` once for `event`, or nothing for what is not ours.
+    """Applies `effect` once for `event`, or only notes that it came, for what is not ours.
 
     Raises UnknownCustomer and Unavailable, after which the event must come again.
     """
     if marks.stripe_event_done(event.id):
         return
     account = _account_of(event)
-    if account is None:
-        logger.info("not of our making", extra={"event": event.id, "type": event.type})
-        return
     for _ in range(_TRIES):
         write = Transaction()
         marks.mark_stripe_event(write, event.id, now)
-        effect(event, account, write)
+        if account is None:
+            logger.info("not of our making", extra={"event": event.id, "type": event.type})
+        else:
+            effect(event, account, write)
         try:
             write.commit()
         except StaleWrite:
@@ -64,6 +66,10 @@ def record_checkout(event: StripeEvent, account: str, write: Transaction) -> Non
     """A session's outcome, and the subscription that it bought, together."""
     rows = accounts.load(account)
     facts = gateway.checkout_facts(event.object_id)
+    if facts.kind == "card" and facts.complete:
+        live = [each.id for each in rows.subscriptions.values() if each.live]
+        changes.apply_card(event.object_id, live)
+        refresh_subscriptions(event, account, write)
     if facts.kind != Kind.SUBSCRIPTION:
         return
     checkout = rows.checkout
@@ -75,12 +81,18 @@ def record_checkout(event: StripeEvent, account: str, write: Transaction) -> Non
 
 
 def record_subscription(event: StripeEvent, account: str, write: Transaction) -> None:
+    """And what ends with it: a cancellation that was cut off after the base is completed here."""
     rows = accounts.load(account)
-    _replace_snapshot(rows, gateway.subscription(event.object_id), write)
+    fetched = gateway.subscription(event.object_id)
+    _replace_snapshot(rows, fetched, write)
+    if fetched is not None and rows.base is not None and fetched.id == rows.base.id:
+        for other in rows.subscriptions.values():
+            if other.kind is not Kind.SUBSCRIPTION:
+                end_with_base(other, fetched, runtime.now())
 
 
-def record_card(event: StripeEvent, account: str, write: Transaction) -> None:
-    """The card is part of each subscription's snapshot."""
+def refresh_subscriptions(event: StripeEvent, account: str, write: Transaction) -> None:
+    """The card, and what is planned for the next period, are part of each snapshot."""
     rows = accounts.load(account)
     for present in rows.subscriptions.values():
         _replace_snapshot(rows, gateway.subscription(present.id), write)
@@ -116,6 +128,10 @@ def unlink_customer(event: StripeEvent, account: str, write: Transaction) -> Non
     )
     version = rows.version_of(keys.account_key(account))
     accounts.put_account(write, unlinked, version=version)
+    if rows.checkout is not None:
+        closed = replace(rows.checkout, status=CheckoutStatus.CLOSED)
+        version = rows.version_of(keys.checkout_key(account))
+        accounts.put_checkout(write, account, closed, version=version)
 
 
 def _account_of(event: StripeEvent) -> str | None:

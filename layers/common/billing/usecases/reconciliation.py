@@ -1,7 +1,8 @@
 """Finding what a lost webhook missed.
 
 Stripe lists every event of the last 30 days. Those without a mark go through the same queue as the
-webhooks do, so they are recorded in the same way and at most once.
+webhooks do, so they are recorded in the same way and at most once. Their API version does not
+matter here: nothing of them is used but what they point at.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,6 @@ from billing.adapters import queue
 from billing.adapters.dynamodb import marks
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
 from billing.adapters.stripe import gateway
-from billing.adapters.stripe.events import EVENT_TYPES
 
 _STRIPE_LISTS = timedelta(days=30)
 _OVERLAP = timedelta(hours=1)
@@ -29,8 +29,8 @@ def reconcile(now: datetime, time_left: Callable[[], bool]) -> int:
     until, version = marks.reconciled_until()
     since = max(until or now - _STRIPE_LISTS, now - _STRIPE_LISTS) - _OVERLAP
     queued = 0
-    ours = (event for event in gateway.events_since(since) if event.type in EVENT_TYPES)
-    while batch := list(islice(ours, 100)):
+    events = gateway.events_since(since)
+    while batch := list(islice(events, 100)):
         missed = set(marks.not_done([event.id for event in batch]))
         for event in batch:
             if event.id in missed and event.customer:

@@ -11,7 +11,7 @@ from billing.domain.account import Account, Checkout, CheckoutStatus, Member, Me
 from billing.domain.catalog import Cycle, Kind
 from billing.domain.members import Slots, Team
 from billing.domain.money import Money
-from billing.domain.subscription import Status, Subscription
+from billing.domain.subscription import Pending, Status, Subscription
 from billing.domain.times import parse_rfc3339, rfc3339
 
 
@@ -182,6 +182,8 @@ def _checkout(item: Item) -> Checkout:
         session=item["session"],
         url=item["url"],
         paid=item["paid"],
+        replaces=tuple(item["replaces"]),
+        attempt=item["attempt"],
     )
 
 
@@ -200,4 +202,9 @@ def _subscription(item: Item) -> Subscription:
         period_end=parse_rfc3339(item["period_end"]),
         ends_at=_moment(item["ends_at"]),
         card=item["card"],
+        pending=None if item["pending"] is None else _pending(item["pending"]),
     )
+
+
+def _pending(item: Item) -> Pending:
+    return Pending(Cycle(item["cycle"]), item["quantity"], Money.read(item["price"]))

@@ -50,8 +50,8 @@ def page(
 ) -> tuple[list[Invoice], bool]:
     """Up to `limit` invoices, newest first, older than the id `before`, made from `since` to just
     before `until`; and whether there are more."""
-    low = _FIRST if since is None else f"{int(since.timestamp()):010d}"
-    high = _BEYOND if until is None else f"{int(until.timestamp()):010d}"
+    low = _FIRST if since is None else _prefix(since)
+    high = _BEYOND if until is None else _prefix(until)
     if before is not None:
         high = min(high, before)
     if low >= high:
@@ -60,6 +60,11 @@ def page(
         keys.invoice_partition(account), low=low, high=high, limit=limit, where=where
     )
     return [_invoice(item) for item in items], more
+
+
+def _prefix(moment: datetime) -> str:
+    """As ids begin: ten digits, which last until the year 2286."""
+    return f"{min(max(int(moment.timestamp()), 0), 9_999_999_999):010d}"
 
 
 def _invoice(item: Item) -> Invoice:

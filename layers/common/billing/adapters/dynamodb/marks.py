@@ -47,18 +47,26 @@ def find_command(account: str, command: Command) -> Accepted | None:
             "idempotency_key_reused",
             "This Idempotency-Key was used with another request before. Use a new key.",
         )
-    answer = row.get("answer")
+    answer = row["answer"]
     return Accepted(row["about"], None if answer is None else json.loads(answer))
 
 
 def accept_command(
-    write: Transaction, account: str, command: Command, *, about: str, now: datetime
+    write: Transaction,
+    account: str,
+    command: Command,
+    *,
+    about: str,
+    now: datetime,
+    answer: dict[str, Any] | None = None,
 ) -> None:
-    """`about` is what its repetition needs to go on with it. Fails as AlreadyDone."""
+    """`about` is what its repetition needs to go on with it, `answer` what it gets where all is
+    done already. Fails as AlreadyDone."""
     row = {
         **keys.command_key(account, command.id),
         "fingerprint": command.fingerprint,
         "about": about,
+        "answer": None if answer is None else json.dumps(answer),
         "at": rfc3339(now),
         "ttl": _until(now),
     }

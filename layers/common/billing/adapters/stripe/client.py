@@ -12,6 +12,7 @@ from billing.adapters.stripe.events import API_VERSION
 from billing.domain.errors import NotFound, Unavailable
 
 TIMEOUT_SECONDS = 8
+_NO_ANSWER = ("stripe_unavailable", "The payment service did not answer. Try again.", 5)
 _API_BASE = settings.stripe_api_base()
 
 
@@ -30,11 +31,19 @@ def _client_for(api_key: str) -> stripe.StripeClient:
     )
 
 
+class KeySpent(Unavailable):
+    """Stripe keeps this failure under the idempotency key and would repeat it for a day: the next
+    try needs another key."""
+
+
 @contextmanager
 def our_errors() -> Iterator[None]:
-    """What passes is Unavailable and may be tried again; what is missing is NotFound."""
+    """What passes is Unavailable and may be tried again, KeySpent with another key; what is
+    missing is NotFound."""
     try:
         yield
+    except stripe.IdempotencyError as error:
+        raise KeySpent(*_NO_ANSWER) from error
     except (stripe.APIConnectionError, stripe.RateLimitError) as error:
         raise unavailable() from error
     except stripe.InvalidRequestError as error:
@@ -42,10 +51,12 @@ def our_errors() -> Iterator[None]:
             raise NotFound("not_at_stripe", "Stripe does not know this.") from error
         raise
     except stripe.StripeError as error:
-        if error.http_status is not None and (error.http_status >= 500 or error.http_status == 409):
+        if error.http_status is not None and error.http_status >= 500:
+            raise KeySpent(*_NO_ANSWER) from error
+        if error.http_status == 409:
             raise unavailable() from error
         raise
 
 
 def unavailable() -> Unavailable:
-    return Unavailable("stripe_unavailable", "The payment service did not answer. Try again.", 5)
+    return Unavailable(*_NO_ANSWER)

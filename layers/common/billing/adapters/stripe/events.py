@@ -39,6 +39,12 @@ EVENT_TYPES = (
     "payment_method.updated",
     "payment_method.automatically_updated",
     "payment_method.detached",
+    "subscription_schedule.created",
+    "subscription_schedule.updated",
+    "subscription_schedule.released",
+    "subscription_schedule.completed",
+    "subscription_schedule.canceled",
+    "subscription_schedule.aborted",
 )
 """What the webhook endpoint subscribes to. Not `invoice.created`: failing that one delays the
 invoice by days."""
@@ -74,7 +80,9 @@ class StripeEvent:
         try:
             raw = json.loads(body)
             return cls.of(raw)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError) as error:
+            raise MalformedEvent(str(error)) from error
+        except RecursionError as error:
             raise MalformedEvent(str(error)) from error
 
     @classmethod
@@ -82,8 +90,8 @@ class StripeEvent:
         """From an event's JSON. Raises KeyError, TypeError or ValueError."""
         subject = raw["data"]["object"]
         return cls(
-            id=_text(raw["id"]),
-            type=_text(raw["type"]),
+            id=_name(raw["id"]),
+            type=_name(raw["type"]),
             api_version=raw.get("api_version") or "",
             livemode=raw["livemode"] is True,
             account=raw.get("account") or "",
@@ -132,6 +140,12 @@ def _customer(subject: dict[str, Any]) -> str:
         return _text(subject["id"])
     customer = subject.get("customer") or ""
     return _text(customer["id"] if isinstance(customer, dict) else customer)
+
+
+def _name(value: Any) -> str:
+    if not _text(value):
+        raise ValueError("expected a name, got nothing")
+    return str(value)
 
 
 def _text(value: Any) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 import requests
 import stripe
 
 from billing.adapters.stripe.client import TIMEOUT_SECONDS, client, our_errors, unavailable
-from billing.adapters.stripe.events import StripeEvent
+from billing.adapters.stripe.events import EVENT_TYPES, StripeEvent
 from billing.adapters.stripe.snapshots import (
     ForeignObject,
     invoice_snapshot,
@@ -38,7 +39,7 @@ class CheckoutFacts:
 
 
 def create_customer(account: Account) -> str:
-    """The account's customer; asked again within a day, the same one."""
+    """The account's customer; asked again within a day, the same one. Raises KeySpent."""
     with our_errors():
         customer = client().v1.customers.create(
             {"email": account.email, "metadata": {"account_id": account.id}},
@@ -63,7 +64,8 @@ def find_customer(account: Account, asked_at: datetime) -> str | None:
 def open_checkout(
     account: str, customer: str, checkout: Checkout, *, automatic_tax: bool
 ) -> CheckoutFacts:
-    """A hosted Checkout for the base subscription, asked for under the reservation's id."""
+    """A hosted Checkout for the base subscription, asked for under the reservation's id. Raises
+    KeySpent."""
     metadata = {
         "account_id": account,
         "kind": str(Kind.SUBSCRIPTION),
@@ -76,8 +78,8 @@ def open_checkout(
                 "customer": customer,
                 "client_reference_id": account,
                 "line_items": [{"price": price_id(checkout.price), "quantity": 1}],
-                "success_url": f"{checkout.return_to}?checkout=success",
-                "cancel_url": f"{checkout.return_to}?checkout=cancelled",
+                "success_url": with_query(checkout.return_to, "checkout=success"),
+                "cancel_url": with_query(checkout.return_to, "checkout=cancelled"),
                 "expires_at": int(checkout.expires_at.timestamp()),
                 "automatic_tax": {"enabled": automatic_tax},
                 "tax_id_collection": {"enabled": True},
@@ -85,7 +87,7 @@ def open_checkout(
                 "metadata": metadata,
                 "subscription_data": {"metadata": metadata},
             },
-            {"idempotency_key": f"checkout-{checkout.id}"},
+            {"idempotency_key": f"checkout-{checkout.id}-{checkout.attempt}"},
         )
     return _checkout_facts(session)
 
@@ -111,6 +113,7 @@ def subscription(subscription_id: str) -> Subscription | None:
         "default_payment_method",
         "customer.invoice_settings.default_payment_method",
         "items.data.price.product",
+        "schedule.phases.items.price",
     ]
     with our_errors():
         found = client().v1.subscriptions.retrieve(subscription_id, {"expand": expand})
@@ -156,11 +159,12 @@ def customer_deleted(customer: str) -> bool:
 
 
 def events_since(moment: datetime) -> Iterator[StripeEvent]:
-    """Every event that Stripe made from `moment` on, newest first."""
+    """The events of the types we handle that Stripe made from `moment` on, newest first."""
     with our_errors():
         page = client().v1.events.list({"created": {"gte": int(moment.timestamp())}, "limit": 100})
         for event in page.auto_paging_iter():
-            yield StripeEvent.of(event.to_dict())
+            if event.type in EVENT_TYPES:
+                yield StripeEvent.of(event.to_dict())
 
 
 @lru_cache(maxsize=64)
@@ -171,6 +175,10 @@ def price_id(lookup_key: str) -> str:
     if not found:
         raise Unavailable("catalog_not_applied", "This price is not for sale yet.", 60)
     return found[0].id
+
+
+def with_query(address: str, query: str) -> str:
+    return f"{address}{'&' if urlsplit(address).query else '?'}{query}"
 
 
 def _checkout_facts(session: stripe.checkout.Session) -> CheckoutFacts:

@@ -8,7 +8,7 @@ import stripe
 from billing.domain.catalog import Cycle, Kind
 from billing.domain.invoices import Invoice, InvoiceLine, InvoiceStatus
 from billing.domain.money import Money
-from billing.domain.subscription import Card, Status, Subscription
+from billing.domain.subscription import Card, Pending, Status, Subscription
 from billing.domain.times import from_epoch
 
 _CYCLES = {("month", 1): Cycle.MONTHLY, ("month", 3): Cycle.QUARTERLY, ("year", 1): Cycle.ANNUAL}
@@ -19,8 +19,8 @@ class ForeignObject(Exception):
 
 
 def subscription_snapshot(subscription: stripe.Subscription) -> Subscription:
-    """Needs `default_payment_method`, `customer.invoice_settings.default_payment_method` and
-    `items.data.price.product` expanded.
+    """Needs `default_payment_method`, `customer.invoice_settings.default_payment_method`,
+    `items.data.price.product` and `schedule.phases.items.price` expanded.
 
     Raises ForeignObject for one without our metadata or of another shape than we make.
     """
@@ -33,7 +33,7 @@ def subscription_snapshot(subscription: stripe.Subscription) -> Subscription:
     recurring = price.recurring
     assert recurring is not None
     assert price.unit_amount is not None
-    cycle = _CYCLES.get((recurring.interval, recurring.interval_count))
+    cycle = _cycle(price)
     if cycle is None:
         raise ForeignObject(f"{price.id} is of no cycle that is sold")
     product = price.product
@@ -53,6 +53,7 @@ def subscription_snapshot(subscription: stripe.Subscription) -> Subscription:
         period_end=from_epoch(item.current_period_end),
         ends_at=_ends_at(subscription, item.current_period_end),
         card=_card(subscription),
+        pending=_pending(subscription, item),
     )
 
 
@@ -97,6 +98,28 @@ def _invoice_kind(invoice: stripe.Invoice) -> str:
     return (details and noted(details, "kind")) or noted(invoice, "kind") or "other"
 
 
+def _cycle(price: stripe.Price) -> Cycle | None:
+    recurring = price.recurring
+    return _CYCLES.get((recurring.interval, recurring.interval_count)) if recurring else None
+
+
+def _pending(subscription: stripe.Subscription, item: stripe.SubscriptionItem) -> Pending | None:
+    """What the schedule's phase from the end of the period on makes different."""
+    schedule = subscription.schedule
+    if not isinstance(schedule, stripe.SubscriptionSchedule):
+        return None
+    for phase in schedule.phases:
+        if phase.start_date != item.current_period_end or len(phase.items) != 1:
+            continue
+        price, quantity = phase.items[0].price, phase.items[0].quantity
+        cycle = _cycle(price) if isinstance(price, stripe.Price) else None
+        if cycle is None or not isinstance(price, stripe.Price) or price.unit_amount is None:
+            continue
+        if (price.id, quantity) != (item.price.id, item.quantity):
+            return Pending(cycle, quantity or 1, Money(price.unit_amount, price.currency))
+    return None
+
+
 def _ends_at(subscription: stripe.Subscription, period_end: int) -> datetime | None:
     """A cancellation can be told by either flag, or have happened."""
     if subscription.ended_at is not None:
@@ -109,11 +132,14 @@ def _ends_at(subscription: stripe.Subscription, period_end: int) -> datetime | N
 def _card(subscription: stripe.Subscription) -> Card | None:
     method = subscription.default_payment_method
     customer = subscription.customer
-    if method is None and isinstance(customer, stripe.Customer) and customer.invoice_settings:
-        method = customer.invoice_settings.default_payment_method
-    if not isinstance(method, stripe.PaymentMethod) or method.card is None:
+    # Stripe leaves out what an object of another kind has not: a bank debit has no `card`, a
+    # deleted customer no settings.
+    settings = getattr(customer, "invoice_settings", None)
+    if method is None and settings is not None:
+        method = settings.default_payment_method
+    card = getattr(method, "card", None)
+    if card is None:
         return None
-    card = method.card
     return Card(
         brand=card.brand, last4=card.last4, exp_month=card.exp_month, exp_year=card.exp_year
     )

@@ -1,0 +1,190 @@
+"""Changing what Stripe bills: schedules, ends, cards, open invoices.
+
+Each of these may be repeated by its nature: it sets something to a value, or Stripe refuses it the
+second time. So they carry no key of ours: under the same key cancel, keep, cancel would get the
+first answer again and cancel nothing, and a failure would be repeated for a day.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import stripe
+
+from billing.adapters.stripe.client import client, our_errors
+from billing.adapters.stripe.gateway import price_id, with_query
+from billing.domain.catalog import Cycle
+from billing.domain.errors import Conflict, PaymentNeeded
+
+
+def plan_change(
+    subscription_id: str, cycle: Cycle, *, price: str | None, quantity: int | None
+) -> None:
+    """From the next period on the subscription has this price (a lookup key) and quantity, or
+    those it has; `cycle` is the length of that period. Replaces what was planned before.
+
+    A try that was cut off left a schedule without a second phase; it is found and completed.
+    """
+    with our_errors(), _refusals():
+        current = client().v1.subscriptions.retrieve(subscription_id)
+        item = current.items.data[0]
+        schedule = _schedule_of(current)
+        began = schedule.current_phase
+        start = began.start_date if began is not None else item.current_period_start
+        quantity_now = item.quantity or 1
+        now: Any = {
+            "items": [{"price": item.price.id, "quantity": quantity_now}],
+            "start_date": start,
+            "end_date": item.current_period_end,
+            "proration_behavior": "none",
+        }
+        wanted = price_id(price) if price is not None else item.price.id
+        then: Any = {
+            "items": [{"price": wanted, "quantity": quantity or quantity_now}],
+            "duration": {"interval": "month", "interval_count": cycle.months},
+            "proration_behavior": "none",
+        }
+        client().v1.subscription_schedules.update(
+            schedule.id,
+            {"end_behavior": "release", "phases": [now, then]},
+        )
+
+
+def release_plan(subscription_id: str) -> None:
+    """Whatever was planned for the next period no longer is."""
+    with our_errors(), _refusals():
+        schedule = client().v1.subscriptions.retrieve(subscription_id).schedule
+        if schedule is not None:
+            name = schedule if isinstance(schedule, str) else schedule.id
+            client().v1.subscription_schedules.release(name)
+
+
+def end_with_period(subscription_id: str, comment: str) -> None:
+    """It does not renew; `comment` is why, for those who read Stripe's dashboard."""
+    wanted: Any = {"cancel_at_period_end": True}
+    if comment:
+        wanted["cancellation_details"] = {"comment": comment}
+    with our_errors(), _refusals():
+        client().v1.subscriptions.update(subscription_id, wanted)
+
+
+def end_at(subscription_id: str, moment: datetime) -> None:
+    with our_errors(), _refusals():
+        client().v1.subscriptions.update(
+            subscription_id,
+            {"cancel_at": int(moment.timestamp()), "proration_behavior": "none"},
+        )
+
+
+def end_now(subscription_id: str) -> None:
+    """It is over, and what it still asks for is not asked for any more."""
+    with our_errors(), _refusals():
+        client().v1.subscriptions.cancel(subscription_id)
+        unpaid = client().v1.invoices.list({"subscription": subscription_id, "status": "open"})
+        for invoice in unpaid.auto_paging_iter():
+            if invoice.id is not None:
+                client().v1.invoices.void_invoice(invoice.id)
+
+
+def keep(subscription_id: str) -> None:
+    """Clears whichever way it was told to end."""
+    with our_errors(), _refusals():
+        current = client().v1.subscriptions.retrieve(subscription_id)
+        if current.cancel_at_period_end:
+            client().v1.subscriptions.update(subscription_id, {"cancel_at_period_end": False})
+        elif current.cancel_at is not None:
+            client().v1.subscriptions.update(
+                subscription_id, {"cancel_at": "", "proration_behavior": "none"}
+            )
+
+
+def open_card_page(
+    account: str, customer: str, currency: str, return_to: str, expires_at: datetime
+) -> str:
+    """Stripe's page for a new card; returns its URL."""
+    metadata = {"account_id": account, "kind": "card"}
+    with our_errors():
+        session = client().v1.checkout.sessions.create(
+            {
+                "mode": "setup",
+                "customer": customer,
+                "currency": currency,
+                "success_url": with_query(return_to, "card=saved"),
+                "cancel_url": with_query(return_to, "card=cancelled"),
+                "expires_at": int(expires_at.timestamp()),
+                "metadata": metadata,
+                "setup_intent_data": {"metadata": metadata},
+            }
+        )
+    assert session.url is not None
+    return session.url
+
+
+def apply_card(session_id: str, subscription_ids: list[str]) -> None:
+    """The card of a completed page pays from now on, and what is open is tried with it at once."""
+    with our_errors():
+        session = client().v1.checkout.sessions.retrieve(session_id, {"expand": ["setup_intent"]})
+        intent = session.setup_intent
+        if not isinstance(intent, stripe.SetupIntent) or intent.status != "succeeded":
+            return
+        method, customer = _id(intent.payment_method), _id(session.customer)
+        client().v1.customers.update(
+            customer, {"invoice_settings": {"default_payment_method": method}}
+        )
+        for subscription_id in subscription_ids:
+            client().v1.subscriptions.update(subscription_id, {"default_payment_method": method})
+        unpaid = client().v1.invoices.list({"customer": customer, "status": "open"})
+        for invoice in unpaid.auto_paging_iter():
+            _try_to_pay(invoice, method)
+
+
+def pay_invoice(invoice_id: str) -> None:
+    """Charges the card on file. Raises PaymentNeeded where the customer must act or the card
+    says no, with the page on which to pay."""
+    with our_errors():
+        try:
+            paid = client().v1.invoices.pay(invoice_id, {"off_session": False})
+        except stripe.CardError as error:
+            url = client().v1.invoices.retrieve(invoice_id).hosted_invoice_url
+            raise PaymentNeeded(
+                error.code or "card_declined", error.user_message or "The card was declined.", url
+            ) from error
+        if paid.status != "paid":
+            raise PaymentNeeded(
+                "action_needed", "The bank wants you to confirm.", paid.hosted_invoice_url
+            )
+
+
+def _schedule_of(subscription: stripe.Subscription) -> stripe.SubscriptionSchedule:
+    schedules = client().v1.subscription_schedules
+    present = subscription.schedule
+    if present is not None:
+        return schedules.retrieve(_id(present))
+    return schedules.create({"from_subscription": subscription.id})
+
+
+def _try_to_pay(invoice: stripe.Invoice, method: str) -> None:
+    assert invoice.id is not None
+    try:
+        client().v1.invoices.pay(invoice.id, {"payment_method": method})
+    except (stripe.CardError, stripe.InvalidRequestError):
+        # It stays open and Stripe goes on trying; the page offers to pay it.
+        return
+
+
+def _id(subject: Any) -> str:
+    return str(subject if isinstance(subject, str) else subject.id)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Stripe refuses what no longer fits: somebody else changed the subscription meanwhile."""
+    try:
+        yield
+    except stripe.InvalidRequestError as error:
+        if error.code == "resource_missing":
+            raise
+        raise Conflict(
+            "changed_meanwhile", "The subscription was changed meanwhile. Look again."
+        ) from error

@@ -1,0 +1,186 @@
+"""The manager changes the subscription: its cycle, its card, its end.
+
+Each asks Stripe first and records what Stripe then says; the webhooks record the same.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from billing.adapters.dynamodb import accounts, keys, marks
+from billing.adapters.dynamodb.accounts import AccountRows
+from billing.adapters.dynamodb.marks import AlreadyDone, Command
+from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
+from billing.adapters.stripe import changes, gateway
+from billing.domain.catalog import Catalog, Kind
+from billing.domain.errors import Conflict
+from billing.domain.subscription import Status, Subscription, supersedes
+from billing.domain.times import rfc3339
+from billing.views import CancelView, CycleView, LinkView, ResumeView
+
+_TRIES = 5
+_CARD_PAGE_OPEN_FOR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Goodbye:
+    """Why somebody cancels, as far as they care to say."""
+
+    reason: str = ""
+    comment: str = ""
+
+    @property
+    def text(self) -> str:
+        return ": ".join(filter(None, (self.reason, self.comment)))
+
+
+def change_cycle(
+    account: str, command: Command, catalog: Catalog, cycle: str, now: datetime
+) -> CycleView:
+    """From the next renewal on; the present cycle takes a pending change back.
+
+    Raises Conflict `not_subscribed`, `subscription_ending`, `payment_due`,
+    `idempotency_key_reused`; RuleRefused `unknown_cycle`.
+    """
+    if (first := _first_answer(account, command)) is not None:
+        return cast(CycleView, first)
+    base = _renewing(accounts.load(account))
+    price = catalog.subscription_price(base.plan, cycle, base.price.currency)
+    assert price.cycle is not None
+    if price.cycle is base.cycle:
+        changes.release_plan(base.id)
+    elif price.cycle is not base.pending_cycle:
+        changes.plan_change(base.id, price.cycle, price=price.lookup_key, quantity=None)
+    fresh = _record(account, base.id)
+    answer = CycleView(
+        cycle=fresh.cycle,
+        pending_cycle=fresh.pending_cycle,
+        effective_at=rfc3339(fresh.period_end) if fresh.pending_cycle else None,
+    )
+    _remember(account, command, base.id, dict(answer), now)
+    return answer
+
+
+def cancel(account: str, goodbye: Goodbye, now: datetime) -> CancelView:
+    """Nothing is billed again: not the base, not slots, not the add-on. Access stays to the end
+    of what is paid; what is not paid ends now. Cancelling twice is cancelling once.
+
+    Raises Conflict `not_subscribed`.
+    """
+    rows = accounts.load(account)
+    base = _live(rows)
+    for each in rows.subscriptions.values():
+        if each.live:
+            changes.release_plan(each.id)
+    if base.status in (Status.PAST_DUE, Status.UNPAID):
+        changes.end_now(base.id)
+    elif base.ends_at is None:
+        changes.end_with_period(base.id, goodbye.text)
+    fresh = _record(account, base.id)
+    assert fresh.ends_at is not None
+    for each in rows.subscriptions.values():
+        if each.live and each.kind is not Kind.SUBSCRIPTION:
+            end_with_base(each, fresh, now)
+            _record(account, each.id)
+    return CancelView(ends_at=rfc3339(fresh.ends_at))
+
+
+def end_with_base(other: Subscription, base: Subscription, now: datetime) -> None:
+    """Slots and add-on end when the base does; asked of Stripe only where they would not.
+
+    The row may be behind: what has ended at Stripe already is left alone.
+    """
+    if base.ends_at is None or not _outlives(other, base.ends_at):
+        return
+    fresh = gateway.subscription(other.id)
+    if fresh is None or not _outlives(fresh, base.ends_at):
+        return
+    if base.ends_at <= now:
+        changes.end_now(other.id)
+    else:
+        changes.end_at(other.id, base.ends_at)
+
+
+def _outlives(other: Subscription, moment: datetime) -> bool:
+    return other.live and (other.ends_at is None or other.ends_at > moment)
+
+
+def resume(account: str) -> ResumeView:
+    """Undoes a cancellation until it takes effect. Raises Conflict `not_subscribed`."""
+    rows = accounts.load(account)
+    base = _live(rows)
+    # The base comes last: until it renews again, a try that was cut off can be repeated.
+    for each in sorted(rows.subscriptions.values(), key=lambda each: each.id == base.id):
+        if each.live and each.ends_at is not None:
+            changes.keep(each.id)
+            _record(account, each.id)
+    return ResumeView(renews_at=rfc3339(accounts.load(account).subscriptions[base.kind].period_end))
+
+
+def open_card_page(account: str, command: Command, return_to: str, now: datetime) -> LinkView:
+    """Stripe's page for a new card. Raises Conflict `not_subscribed`."""
+    if (first := _first_answer(account, command)) is not None:
+        return cast(LinkView, first)
+    rows = accounts.load(account)
+    base = _live(rows)
+    assert rows.account is not None
+    assert rows.account.customer is not None
+    ends = now + _CARD_PAGE_OPEN_FOR
+    url = changes.open_card_page(
+        account, rows.account.customer, base.price.currency, return_to, ends
+    )
+    answer = LinkView(url=url, expires_at=rfc3339(ends))
+    _remember(account, command, base.id, dict(answer), now)
+    return answer
+
+
+def _live(rows: AccountRows) -> Subscription:
+    if rows.base is None or not rows.base.live:
+        raise Conflict("not_subscribed", "This account has no subscription.")
+    return rows.base
+
+
+def _renewing(rows: AccountRows) -> Subscription:
+    base = _live(rows)
+    if base.ends_at is not None:
+        raise Conflict("subscription_ending", "The subscription ends. Keep it first.")
+    if base.status is not Status.ACTIVE:
+        raise Conflict("payment_due", "The last renewal is not paid yet. Pay it first.")
+    return base
+
+
+def _record(account: str, subscription_id: str) -> Subscription:
+    """The subscription as Stripe has it now, written against the row as it was read before."""
+    for _ in range(_TRIES):
+        rows = accounts.load(account)
+        fresh = gateway.subscription(subscription_id)
+        if fresh is None:
+            raise LookupError(f"{subscription_id} is no longer ours")
+        if not supersedes(fresh, rows.subscriptions.get(fresh.kind)):
+            return fresh
+        write = Transaction()
+        version = rows.version_of(keys.subscription_key(account, fresh.kind))
+        accounts.put_subscription(write, account, fresh, version=version)
+        try:
+            write.commit()
+        except StaleWrite:
+            continue
+        return fresh
+    raise unavailable()
+
+
+def _first_answer(account: str, command: Command) -> dict[str, Any] | None:
+    accepted = marks.find_command(account, command)
+    return accepted.answer if accepted is not None else None
+
+
+def _remember(
+    account: str, command: Command, about: str, answer: dict[str, Any], now: datetime
+) -> None:
+    write = Transaction()
+    marks.accept_command(write, account, command, about=about, now=now, answer=answer)
+    try:
+        write.commit()
+    except AlreadyDone:
+        # The same request at the same time: both did the same.
+        marks.find_command(account, command)
