@@ -1,9 +1,10 @@
 /** What an answer that is no success means: `code` is stable, `detail` is for people. */
 export class Problem extends Error {
-  constructor({ status, code, detail, errors = [], retryAfter = null, requestId = null }) {
+  /** `more` is the whole answer: some problems say where to pay, who is concerned, or a new price. */
+  constructor({ status, code, detail, errors = [], more = {}, retryAfter = null, requestId = null }) {
     super(detail);
     this.name = "Problem";
-    Object.assign(this, { status, code, detail, errors, retryAfter, requestId });
+    Object.assign(this, { status, code, detail, errors, more, retryAfter, requestId });
   }
 
   /** The same request may succeed later, so its idempotency key must be kept. */
@@ -33,10 +34,10 @@ export class Api {
   }
 
   /** `key` is the intent's idempotency key: the same repeats the request, another asks anew. */
-  post(path, body, { key, signal } = {}) {
-    const headers = { "content-type": "application/json" };
-    if (key) headers["idempotency-key"] = key;
-    return this.#send(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+  order(method, path, body, { key, signal } = {}) {
+    const headers = { "idempotency-key": key };
+    if (body) headers["content-type"] = "application/json";
+    return this.#send(path, { method, headers, body: body && JSON.stringify(body), signal });
   }
 
   async #send(path, request) {
@@ -85,6 +86,7 @@ function signedOut() {
 }
 
 async function readJson(response) {
+  if (response.status === 204) return null;
   try {
     return await response.json();
   } catch (error) {
@@ -102,6 +104,7 @@ async function readProblem(response) {
     code: body.code ?? "unexpected",
     detail: body.detail ?? body.title ?? UNREADABLE,
     errors: body.errors,
+    more: body,
     retryAfter: waits ? seconds : null,
     requestId: response.headers.get("x-request-id"),
   });

@@ -1,7 +1,9 @@
 import { Api } from "./api.js";
+import { openDialog } from "./dialog.js";
 import { h } from "./dom.js";
 import { InvoiceSection } from "./invoices.js";
-import { notYours, offerNotices, signedOut } from "./messages.js";
+import { cardBefore } from "./card.js";
+import { cardNotice, notYours, offerNotices, signedOut, welcome } from "./messages.js";
 import { PlanSection, confirmingTitle } from "./plan.js";
 import { situation } from "./situation.js";
 
@@ -13,14 +15,15 @@ const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 10_000;
 /** A tab that comes back into view after this long asks again (ms). */
 const STALE = 15_000;
-/** How often the first invoice is looked for once its subscription is active. */
-const INVOICE_LOOKS = 6;
+/** How often something that Stripe must report first is looked for. */
+const LOOKS = 6;
 
 /**
  * The Billing tab as one element, for any page that can hand it a token.
  *
  * Attributes: `api-base`, the API's address (the page's own by default); `checkout`, `success` or
- * `cancelled`, how the browser came back from Checkout (removed once it is dealt with).
+ * `cancelled`, how the browser came back from Checkout, and `card`, `saved` or `cancelled`, how it
+ * came back from entering a card (removed once they are dealt with).
  * Properties: `token`, or `getToken({renew})`, which is asked before each request, and with
  * `renew: true` once after a 401.
  * Events: `billing-signed-out`; `billing-checkout-settled`; `billing-navigate`, cancelable, with
@@ -38,10 +41,23 @@ export class BillingTab extends HTMLElement {
   #confirming = null;
   #loadedAt = 0;
   #failed = false;
-  #intent = null;
+  #intents = new Map();
+  #newCard = null;
   #voice = h("p", { class: "spoken", role: "status" });
   #tab = h("div", { class: "tab" });
-  #plan = new PlanSection();
+  /** What the sections need of the tab. */
+  #service = {
+    order: (method, path, body) => this.#order(method, path, body),
+    catalog: async () => (this.#catalog ??= await this.#get("/catalog")),
+    proceed: (url) => this.#navigate(url),
+    changed: (text) => this.#follow(text),
+    requested: (text) => this.#loadRequests(text),
+    pay: (invoice) => this.#pay(invoice),
+    ask: (question) =>
+      openDialog(this.shadowRoot, { ...question, proceed: (url) => this.#navigate(url) }),
+    showInvoices: () => this.#invoices.focus(),
+  };
+  #plan = new PlanSection(this.#service);
   #invoices = new InvoiceSection({
     fetchPage: (cursor) =>
       this.#get(cursor ? `/invoices?cursor=${encodeURIComponent(cursor)}` : "/invoices"),
@@ -81,9 +97,9 @@ export class BillingTab extends HTMLElement {
   async refresh() {
     if (!this.isConnected || !this.#getToken) return;
     if (this.#life.signal.aborted) return void this.#begin();
-    const invoices = this.#loadInvoices();
+    const others = [this.#loadInvoices(), this.#loadRequests()];
     await this.#loadPlan();
-    await invoices;
+    await Promise.all(others);
   }
 
   #furnish() {
@@ -108,7 +124,9 @@ export class BillingTab extends HTMLElement {
     if (!this.shadowRoot || !this.isConnected) return;
     this.#life.abort();
     this.#life = new AbortController();
-    this.#billing = this.#catalog = this.#intent = this.#confirming = null;
+    this.#billing = this.#catalog = this.#confirming = this.#newCard = null;
+    this.#intents.clear();
+    this.#closeDialogs();
     this.#listen(this.#life.signal);
     this.#layOut();
     this.#plan.showLoading();
@@ -189,8 +207,13 @@ export class BillingTab extends HTMLElement {
     if (error.status === 401) this.#tell("billing-signed-out");
   }
 
+  #closeDialogs() {
+    for (const dialog of this.shadowRoot.querySelectorAll("dialog")) dialog.close();
+  }
+
   #leave(content) {
     this.#life.abort();
+    this.#closeDialogs();
     this.#tab.replaceChildren(content);
   }
 
@@ -198,7 +221,7 @@ export class BillingTab extends HTMLElement {
     const before = this.#billing;
     const returned = this.getAttribute("checkout");
     const now = situation(billing, returned === "success");
-    if (now === "offer") this.#catalog ??= await this.#get("/catalog");
+    if (now === "offer") await this.#service.catalog();
     this.#loadedAt = performance.now();
     this.#failed = false;
     if (before && JSON.stringify(billing) === JSON.stringify(before)) return;
@@ -206,18 +229,30 @@ export class BillingTab extends HTMLElement {
     if (now === "confirming") return void this.#confirm();
     const waited = this.#confirming !== null;
     this.#confirming = null;
-    if (now === "current") this.#showCurrent(waited, returned);
+    const entered = this.getAttribute("card");
+    if (entered) this.#newCard = { entered, before: cardBefore() ?? billing.subscription.card };
+    if (now === "current") this.#showCurrent(waited, returned, before === null);
     else this.#showOffer(waited, returned);
-    if (returned) this.#settle(now);
+    if (returned || entered) this.#settle(entered ? "card" : now);
+    if (entered === "saved") this.#look(() => this.#cardChanged, this.#life.signal);
   }
 
-  #showCurrent(waited, returned) {
-    const active = this.#billing.subscription.status === "active";
-    const welcome = active && (waited || returned === "success");
-    this.#plan.showCurrent(this.#billing, { welcome });
-    const name = this.#billing.subscription.plan?.name ?? "";
-    this.#announce(welcome ? "Your subscription is active." : `Your plan: ${name}.`);
-    if (welcome) this.#awaitFirstInvoice();
+  get #cardChanged() {
+    const { card } = this.#billing.subscription;
+    return JSON.stringify(card) !== JSON.stringify(this.#newCard?.before);
+  }
+
+  #showCurrent(waited, returned, first) {
+    const { status, plan } = this.#billing.subscription;
+    const welcomed = status === "active" && (waited || returned === "success");
+    const notices = [
+      welcomed && welcome(),
+      this.#newCard && cardNotice(this.#newCard.entered, this.#cardChanged),
+    ].filter(Boolean);
+    this.#plan.showCurrent(this.#billing, notices);
+    if (notices.length > 0) this.#announce(notices[0].textContent);
+    else if (first) this.#announce(`Your plan: ${plan?.name ?? ""}.`);
+    if (welcomed) this.#awaitFirstInvoice();
   }
 
   #showOffer(waited, returned) {
@@ -272,30 +307,72 @@ export class BillingTab extends HTMLElement {
 
   async #awaitFirstInvoice() {
     const { signal } = this.#life;
-    for (let look = 0, wait = FIRST_WAIT; look < INVOICE_LOOKS; look += 1, wait *= 1.6) {
+    for (let look = 0, wait = FIRST_WAIT; look < LOOKS; look += 1, wait *= 1.6) {
       await this.#loadInvoices();
       if (signal.aborted || !this.#invoices.empty) return;
       await sleep(wait, signal);
     }
   }
 
-  /** A choice keeps its key until it has an answer, so that trying again cannot pay twice. */
   async #subscribe(choice) {
-    const named = JSON.stringify(choice);
-    if (this.#intent?.named !== named) this.#intent = { named, key: crypto.randomUUID() };
-    const { key } = this.#intent;
+    const { url } = await this.#order("POST", "/subscription/checkout", choice);
+    this.#announce("Opening the payment page.");
+    return this.#navigate(url);
+  }
+
+  /** An order keeps its key until it has an answer, so that trying again cannot pay twice. */
+  async #order(method, path, body) {
+    const route = `${method} ${path}`;
+    const named = JSON.stringify(body ?? null);
+    const { signal } = this.#life;
+    if (this.#intents.get(route)?.named !== named) {
+      this.#intents.set(route, { named, key: crypto.randomUUID() });
+    }
+    const { key } = this.#intents.get(route);
     try {
-      const { signal } = this.#life;
-      const { url } = await this.#api.post("/subscription/checkout", choice, { key, signal });
-      this.#intent = null;
-      this.#announce("Opening the payment page.");
-      return this.#navigate(url);
+      const answer = await this.#api.order(method, path, body, { key, signal });
+      this.#intents.delete(route);
+      return answer;
     } catch (error) {
-      if (!error.passing) this.#intent = null;
+      if (!error.passing) this.#intents.delete(route);
       if (error.status === 401 || error.status === 403) this.#fail(error);
       if (error.status === 409) this.refresh();
       throw error;
     }
+  }
+
+  async #pay({ id, number }) {
+    await this.#order("POST", `/invoices/${encodeURIComponent(id)}/pay`);
+    await this.#follow(`Invoice ${number} is paid. Thank you.`);
+  }
+
+  /** What was asked of Support; the tab is whole without it. */
+  async #loadRequests(text = null) {
+    if (text) this.#announce(text);
+    try {
+      const { items } = await this.#get("/support-requests");
+      this.#plan.showRequests(items);
+    } catch (error) {
+      this.#fail(error, () => {});
+    }
+  }
+
+  /** Say what was done, and show it: at once, or when Stripe has reported it. */
+  async #follow(text) {
+    const { signal } = this.#life;
+    const before = this.#billing;
+    await this.#loadQuietly();
+    if (text) this.#announce(text);
+    this.#look(() => this.#billing !== before, signal);
+  }
+
+  async #look(seen, signal) {
+    for (let look = 0, wait = FIRST_WAIT; look < LOOKS && !seen(); look += 1, wait *= 1.6) {
+      await sleep(wait, signal);
+      if (signal.aborted) return;
+      await this.#loadQuietly();
+    }
+    await this.#loadInvoices();
   }
 
   /** Leave for `url`, unless the host takes that over; says whether the tab is being left. */
@@ -307,6 +384,7 @@ export class BillingTab extends HTMLElement {
 
   #settle(outcome) {
     this.removeAttribute("checkout");
+    this.removeAttribute("card");
     this.#tell("billing-checkout-settled", { outcome });
   }
 

@@ -38,6 +38,10 @@ export class InvoiceSection {
     return this.#parts.element;
   }
 
+  focus() {
+    this.#parts.heading.focus();
+  }
+
   get empty() {
     return this.#shown === "[]";
   }

@@ -21,6 +21,21 @@ export function offerNotices(checkout, { returned, waited, proceed, again }) {
   return [notice("warning", title, text, button("Check again", again))];
 }
 
+export function welcome() {
+  return notice("good", "Your subscription is active", "Thank you. Your payment is confirmed.");
+}
+
+/** How the card stands once the browser is back from entering one. */
+export function cardNotice(entered, changed) {
+  if (entered !== "saved") return notice("neutral", "No card was entered", "Yours stays as it was.");
+  if (changed) {
+    const text = "It pays for everything from now on, and for what was still unpaid.";
+    return notice("good", "Your new card is on file", text);
+  }
+  const text = "It appears below as soon as Stripe confirms it, usually within a minute.";
+  return notice("waiting", "Your card is saved, waiting for confirmation", text);
+}
+
 export function signedOut() {
   return notice("neutral", "You are signed out", "Sign in again to see your billing.");
 }

@@ -19,9 +19,8 @@ function showTab({ person, email }) {
   part("person").hidden = false;
   part("person-name").textContent = person;
   part("person-name").title = email ?? "";
-  const tab = h("billing-tab", {
-    checkout: new URLSearchParams(location.search).get("checkout"),
-  });
+  const back = new URLSearchParams(location.search);
+  const tab = h("billing-tab", { checkout: back.get("checkout"), card: back.get("card") });
   tab.getToken = ({ renew }) => (renew ? null : provider.session?.token);
   tab.addEventListener("billing-signed-out", () =>
     showEntrance("Your session has ended. Sign in again."),

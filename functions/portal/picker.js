@@ -1,5 +1,6 @@
 import { h } from "./dom.js";
-import { button, isBusy, notice, setBusy, setIdle, supportLink } from "./pieces.js";
+import { button, press, radio, supportLink } from "./pieces.js";
+import { percentSaved, priceOf } from "./prices.js";
 import { CYCLES, money } from "./words.js";
 
 /**
@@ -65,29 +66,11 @@ function firstChoice({ plans, currencies }, checkout) {
   };
 }
 
-async function send(event, { choice, submit, problem, subscribe }) {
+function send(event, { choice, submit, problem, subscribe }) {
   event.preventDefault();
-  if (isBusy(submit)) return;
-  setBusy(submit, "Opening payment…");
-  problem.replaceChildren();
-  try {
-    const leaving = await subscribe({ ...choice });
-    if (!leaving) setIdle(submit);
-  } catch (error) {
-    setIdle(submit);
-    const fields = error.errors?.map((each) => h("li", {}, `${each.field}: ${each.message}`)) ?? [];
-    const details = fields.length > 0 && h("ul", {}, fields);
-    problem.append(
-      notice("bad", "The payment page could not be opened", error.detail),
-      details || "",
-    );
-  }
-}
-
-function radio(name, value, checked, choose, ...label) {
-  const change = () => choose({ [name]: value });
-  const input = h("input", { type: "radio", name, value, checked, onchange: change });
-  return h("label", { class: "option" }, input, h("span", { class: "face" }, label));
+  const failed = "The payment page could not be opened";
+  const words = { busy: "Opening payment…", failed, place: problem };
+  return press(submit, words, () => subscribe({ ...choice }));
 }
 
 function cycleOptions(choice, choose, savings) {
@@ -124,12 +107,6 @@ function planOption(plan, choice, choose) {
   );
 }
 
-function priceOf(plan, choice) {
-  return plan.prices.find(
-    ({ cycle, currency }) => cycle === choice.cycle && currency === choice.currency,
-  );
-}
-
 function showPrice(plans, plan, choice) {
   const place = plans.querySelector(`[data-plan="${CSS.escape(plan.id)}"]`);
   const price = priceOf(plan, choice);
@@ -147,14 +124,11 @@ function planOf({ plans }, choice) {
   return plans.find((plan) => plan.id === choice.plan);
 }
 
-/** How much less a cycle costs than paying monthly, in whole percent, for the chosen plan. */
+/** What each cycle saves, for the chosen plan. */
 function showSavings(savings, catalog, choice) {
   const plan = planOf(catalog, choice);
-  const monthly = priceOf(plan, { ...choice, cycle: "monthly" });
   for (const [cycle, place] of Object.entries(savings)) {
-    const price = priceOf(plan, { ...choice, cycle });
-    const share = monthly && price ? 1 - price.amount / (monthly.amount * CYCLES[cycle].months) : 0;
-    const percent = Math.floor(share * 100 + 1e-9);
+    const percent = percentSaved(plan, { ...choice, cycle });
     place.textContent = percent > 0 ? `Save ${percent}%` : "";
   }
 }

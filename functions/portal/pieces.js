@@ -3,7 +3,10 @@ import { day, minute } from "./words.js";
 
 let titles = 0;
 
-/** A titled part of the tab: `body` is replaced by each state, `aside` stands beside the title. */
+/**
+ * A titled part of the tab. `fill(aside, ...content)` replaces what stands beside the title and in
+ * the body; a focus that was on it goes to the title.
+ */
 export function section(name, title) {
   const id = `title-${(titles += 1)}`;
   const heading = h("h2", { id, tabindex: "-1" }, title);
@@ -15,7 +18,13 @@ export function section(name, title) {
     h("header", {}, heading, aside),
     body,
   );
-  return { element, heading, aside, body };
+  function fill(besides, ...content) {
+    const held = element.contains(element.getRootNode().activeElement);
+    aside.replaceChildren(...besides.filter(Boolean));
+    body.replaceChildren(...content.flat().filter(Boolean));
+    if (held) heading.focus();
+  }
+  return { element, heading, body, fill };
 }
 
 export function button(label, press, { look = "", ...attributes } = {}) {
@@ -54,6 +63,48 @@ export function notice(tone, title, text, ...actions) {
     text && h("p", {}, text),
     actions.length > 0 && h("div", { class: "actions" }, actions),
   );
+}
+
+/** What became of an order that failed; `proceed(url)` leads to where the bank wants the customer. */
+export function refusal(title, { status, detail, errors, more }, proceed) {
+  const tone = status === 402 ? "warning" : "bad";
+  const way = more.url && proceed && button("Continue to payment", () => proceed(more.url));
+  const message = notice(tone, title, detail, ...(way ? [way] : []));
+  const fields = errors.map(({ field, message: text }) => h("li", {}, `${field}: ${text}`));
+  if (fields.length > 0) message.append(h("ul", {}, fields));
+  return message;
+}
+
+/** Show in `place` why an order failed, unless nobody waits for it any more. */
+export function complain(place, title, error, proceed) {
+  if (error.name === "AbortError") return;
+  if (error.status === undefined) throw error;
+  place.replaceChildren(refusal(title, error, proceed));
+}
+
+/**
+ * Run an order from its button, which is busy meanwhile and stays so when the order resolves to
+ * `true`: the browser is leaving. `place` is an alert for what fails.
+ */
+export async function press(control, { busy, failed, place, proceed }, order) {
+  if (isBusy(control)) return;
+  setBusy(control, busy);
+  place.replaceChildren();
+  let leaving = false;
+  try {
+    leaving = await order();
+  } catch (error) {
+    complain(place, failed, error, proceed);
+  } finally {
+    if (leaving !== true) setIdle(control);
+  }
+}
+
+/** One of several choices; what is given as label is its whole face. */
+export function radio(name, value, checked, choose, ...label) {
+  const change = () => choose({ [name]: value });
+  const input = h("input", { type: "radio", name, value, checked, onchange: change });
+  return h("label", { class: "option" }, input, h("span", { class: "face" }, label));
 }
 
 export function dayOf(instant) {

@@ -1,11 +1,36 @@
-import { picker } from "./picker.js";
-import { badge, dayOf, failure, notice, section, skeleton, supportLink } from "./pieces.js";
+import { askToCancel, keepSubscription } from "./cancel.js";
+import { rememberCard } from "./card.js";
+import { askForCycle, orderCycle } from "./cycle.js";
 import { h } from "./dom.js";
+import { picker } from "./picker.js";
+import {
+  badge,
+  button,
+  dayOf,
+  failure,
+  notice,
+  press,
+  section,
+  skeleton,
+  supportLink,
+} from "./pieces.js";
+import { askForPlan } from "./plan-change.js";
+import { sentNotice } from "./requests.js";
 import { CYCLES, SUBSCRIPTION_STATUS, cardBrand, cardExpiry, money } from "./words.js";
+
+/** Statuses in which a subscription can still be changed. */
+const RUNNING = new Set(["active", "trialing", "past_due", "unpaid"]);
 
 /** The section "Subscription plan" in each of its states. */
 export class PlanSection {
   #parts = section("plan", "Subscription plan");
+  #problem = h("div", { role: "alert" });
+  #requests = h("div", { class: "requests" });
+  #service;
+
+  constructor(service) {
+    this.#service = service;
+  }
 
   get element() {
     return this.#parts.element;
@@ -16,37 +41,39 @@ export class PlanSection {
   }
 
   showLoading() {
-    this.#show([], skeleton("wide", "narrow", "full", "full"));
+    this.#parts.fill([], skeleton("wide", "narrow", "full", "full"));
   }
 
   showFailure(problem, retry) {
-    this.#show([], failure(problem, retry));
+    this.#parts.fill([], failure(problem, retry));
   }
 
-  /** `welcome`: this browser has just seen the payment through, and the API has confirmed it. */
-  showCurrent(billing, { welcome }) {
+  /** Requests for another plan, newest first, as the API has them. */
+  showRequests(requests) {
+    const sent = requests.find(({ topic }) => topic === "upgrade" || topic === "downgrade");
+    this.#requests.replaceChildren(sent ? sentNotice("for another plan", sent) : "");
+  }
+
+  showCurrent(billing, notices) {
     const { subscription } = billing;
     const status = SUBSCRIPTION_STATUS[subscription.status] ?? [subscription.status, "neutral"];
-    this.#show(
+    this.#problem.replaceChildren();
+    this.#parts.fill(
       [badge(subscription.ends_at && status[1] === "good" ? ["Ending", "warning"] : status)],
-      welcome &&
-        notice("good", "Your subscription is active", "Thank you. Your payment is confirmed."),
-      warning(billing),
+      notices,
+      this.#warning(billing),
       h("p", { class: "plan-name" }, subscription.plan?.name),
       subscription.price && priceLine(subscription),
       facts(subscription),
-      h(
-        "p",
-        { class: "fine" },
-        "To move to another plan, write to ",
-        supportLink(billing.support),
-        ".",
-      ),
+      this.#pending(subscription),
+      this.#requests,
+      this.#problem,
+      RUNNING.has(subscription.status) ? this.#changes(billing) : questions(billing.support),
     );
   }
 
   showConfirming(billing, { late }) {
-    this.#show(
+    this.#parts.fill(
       [badge(SUBSCRIPTION_STATUS.pending)],
       h(
         "div",
@@ -59,7 +86,7 @@ export class PlanSection {
 
   showOffer(billing, catalog, { notices = [], subscribe }) {
     const ended = billing.subscription.status === "canceled" || billing.access.state === "ended";
-    this.#show(
+    this.#parts.fill(
       [badge(ended ? SUBSCRIPTION_STATUS.canceled : ["Not subscribed", "neutral"])],
       notices,
       ended && endedNotice(billing),
@@ -72,11 +99,88 @@ export class PlanSection {
     );
   }
 
-  #show(aside, ...content) {
-    const held = this.element.contains(this.element.getRootNode().activeElement);
-    this.#parts.aside.replaceChildren(...aside);
-    this.#parts.body.replaceChildren(...content.flat().filter(Boolean));
-    if (held) this.focus();
+  /** What stands in the way of the renewal, with what can be done about it. */
+  #warning({ subscription, access, support }) {
+    const { ends_at: ends, open_invoice: invoice } = subscription;
+    if (access.state === "grace" || access.state === "ended") {
+      return overdue(access, invoice, support, invoice ? this.#waysToPay(subscription) : []);
+    }
+    if (!ends) return null;
+    const text = "Until then everything works as before. Nothing more is charged.";
+    const keep = this.#orderButton("Keep my subscription", {
+      look: "primary",
+      busy: "Keeping…",
+      failed: "The cancellation was not taken back",
+      order: () => keepSubscription(this.#service),
+    });
+    const actions = RUNNING.has(subscription.status) ? [keep] : [];
+    return notice("neutral", ["Your subscription ends on ", dayOf(ends)], text, ...actions);
+  }
+
+  #waysToPay({ open_invoice: invoice, card }) {
+    const pay = this.#orderButton(`Pay ${money(invoice.amount_due)} now`, {
+      look: "primary",
+      busy: "Paying…",
+      failed: "The invoice is not paid yet",
+      order: () => this.#service.pay(invoice),
+    });
+    return [pay, this.#cardButton("Use a new card", card)];
+  }
+
+  #pending(subscription) {
+    const { cycle, pending_cycle: pending, renews_at: renews } = subscription;
+    if (!pending) return null;
+    const keep = this.#orderButton(`Keep ${CYCLES[cycle].name.toLowerCase()}`, {
+      busy: "Keeping…",
+      failed: "The change was not taken back",
+      order: () => orderCycle(this.#service, subscription, cycle),
+    });
+    const title = [`${CYCLES[pending].name} from `, renews ? dayOf(renews) : "the renewal"];
+    const text = `Until then you pay ${CYCLES[cycle].name.toLowerCase()}. Nothing is due today.`;
+    return notice("waiting", title, text, keep);
+  }
+
+  #changes(billing) {
+    const { subscription } = billing;
+    const { status, ends_at: ends, price, card } = subscription;
+    const changeable = status === "active" && !ends && price;
+    const home = this.#parts.heading;
+    const change = (label, ask) =>
+      this.#orderButton(label, {
+        busy: "Loading…",
+        failed: "The plans could not be loaded",
+        order: async () => void ask(this.#service, await this.#service.catalog(), billing, home),
+      });
+    return h(
+      "div",
+      { class: "actions" },
+      changeable && change("Change cycle", askForCycle),
+      !ends && change("Change plan", askForPlan),
+      this.#cardButton(card ? "Update card" : "Add a card", card),
+      !ends &&
+        button("Cancel subscription", () => askToCancel(this.#service, billing, home), {
+          look: "quiet",
+        }),
+    );
+  }
+
+  #cardButton(label, card) {
+    return this.#orderButton(label, {
+      busy: "Opening…",
+      failed: "The card page could not be opened",
+      order: async () => {
+        const { url } = await this.#service.order("POST", "/subscription/card");
+        rememberCard(card);
+        return this.#service.proceed(url);
+      },
+    });
+  }
+
+  /** A button that is busy until its order is done, and says below the facts what failed. */
+  #orderButton(label, { look, busy, failed, order }) {
+    const { proceed } = this.#service;
+    const words = { busy, failed, proceed, place: this.#problem };
+    return button(label, (event) => press(event.currentTarget, words, order), { look });
   }
 }
 
@@ -122,24 +226,24 @@ function cardText(card) {
   ];
 }
 
-function warning({ subscription, access, support }) {
+function overdue(access, invoice, support, actions) {
   const until = access.until && dayOf(access.until);
-  if (access.state === "grace") {
-    const text = until
-      ? ["Your team keeps its access until ", until, ". Then it ends, unless the invoice is paid."]
-      : "Your team keeps its access for now. It ends unless the invoice is paid.";
-    return notice("warning", "Your last payment did not go through", text);
-  }
-  if (access.state === "ended") {
-    const text = ["Write to ", supportLink(support), " to get it back."];
-    return notice("bad", "Your team’s access has ended", text);
-  }
-  if (subscription.ends_at) {
-    const text = "Until then everything works as before. Nothing more is charged.";
-    const title = ["Your subscription ends on ", dayOf(subscription.ends_at)];
-    return notice("neutral", title, text);
-  }
-  return null;
+  const [tone, title, text] =
+    access.state === "ended"
+      ? ["bad", "Your team’s access has ended", "Pay the open invoice to get it back."]
+      : [
+          "warning",
+          "Your last payment did not go through",
+          until
+            ? ["Your team keeps its access until ", until, ". Then it ends, unless the invoice is paid."]
+            : "Your team keeps its access for now. It ends unless the invoice is paid.",
+        ];
+  const unhelped = ["Write to ", supportLink(support), " to get it back."];
+  return notice(tone, title, access.state === "ended" && !invoice ? unhelped : text, ...actions);
+}
+
+function questions(support) {
+  return h("p", { class: "fine" }, "Questions? Write to ", supportLink(support), ".");
 }
 
 function endedNotice({ access, subscription }) {

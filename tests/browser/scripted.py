@@ -23,6 +23,9 @@ from playwright.sync_api import BrowserContext, Page, Request, Route
 
 import portal
 
+_ROUTES = (
+    "billing|catalog|entitlements|invitations|invoices|members|slots|subscription|support-requests"
+)
 PROVIDER = os.environ["OIDC_ISSUER"]
 _PROVIDER_PATH = urlsplit(PROVIDER).path
 _EVENT = Path(__file__).parents[1] / "events" / "portal.json"
@@ -93,7 +96,8 @@ class Site:
         self._standing: dict[str, Answer | Callable[[Request], Answer]] = {}
         self._next: defaultdict[str, deque[Answer]] = defaultdict(deque)
         self._attempts: dict[str, dict[str, str]] = {}
-        api = re.compile(re.escape(origin) + r"/(billing|catalog|invoices|subscription)\b.*")
+        self.answers("GET /support-requests", {"items": [], "next_cursor": None})
+        api = re.compile(re.escape(origin) + rf"/({_ROUTES})\b.*")
         context.route(api, self._serve)
         context.route(f"{PROVIDER}/**", self._provide)
         context.route("https://checkout.test/**", self._show_checkout)
@@ -147,8 +151,9 @@ class Site:
         route.fulfill(status=answer.status, headers=headers, body=json.dumps(answer.body))
 
     def _show_checkout(self, route: Route) -> None:
-        ways = {"Pay": "success", "Back": "cancelled"}
-        links = (f'<a href="{self.origin}/?checkout={to}">{name}</a>' for name, to in ways.items())
+        asked = "card" if "/setup/" in route.request.url else "checkout"
+        ways = {"Pay": "success", "Save": "saved", "Back": "cancelled"}
+        links = (f'<a href="{self.origin}/?{asked}={to}">{name}</a>' for name, to in ways.items())
         _send_page(route, " ".join(links))
 
     def _provide(self, route: Route) -> None:
@@ -198,7 +203,7 @@ _DISCOVERY = {
 
 
 def _route_of(request: Request) -> str:
-    path = re.sub(r"/invoices/[^/]+/", "/invoices/{id}/", urlsplit(request.url).path)
+    path = re.sub(r"^/(invoices|members)/[^/]+", r"/\1/{id}", urlsplit(request.url).path)
     return f"{request.method} {path}"
 
 

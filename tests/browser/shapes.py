@@ -6,6 +6,7 @@ from typing import Any
 
 CHECKOUT = "https://checkout.test/c/pay/cs_1"
 SUPPORT = {"email": "help@sales.test", "url": "https://sales.test/support"}
+CARD_PAGE = {"url": "https://checkout.test/setup/cs_2", "expires_at": "2027-01-31T10:00:00Z"}
 CARD = {"brand": "visa", "last4": "4242", "exp_month": 8, "exp_year": 2030}
 _RAW = Path(__file__).parents[2] / "layers/common/billing/catalog.json"
 
@@ -40,8 +41,34 @@ def subscribed(access: dict[str, Any] | None = None, **more: Any) -> dict[str, A
         "pending_cycle": None,
         "card": CARD,
         "checkout": None,
+        "open_invoice": None,
     }
     return billing({**subscription, **more}, access or {"state": "active", "until": None})
+
+
+OPEN_INVOICE = {
+    "id": "1700000002-in_2",
+    "number": "ACME0001-0002",
+    "amount_due": money(9900),
+    "url": "https://invoice.test/i/in_2",
+}
+
+
+def overdue(**more: Any) -> dict[str, Any]:
+    grace = {"state": "grace", "until": "2027-02-14T00:00:00Z"}
+    return subscribed(grace, status="past_due", open_invoice=OPEN_INVOICE, **more)
+
+
+def ending(**more: Any) -> dict[str, Any]:
+    return subscribed(ends_at="2027-01-31T23:59:59Z", renews_at=None, next_charge=None, **more)
+
+
+def requests(*topics: str) -> dict[str, Any]:
+    sent = [
+        {"id": f"2026-12-0{day}-1", "topic": topic, "at": f"2026-12-0{day}T09:00:00Z"}
+        for day, topic in enumerate(topics, 1)
+    ]
+    return {"items": sent[::-1], "next_cursor": None}
 
 
 def billing(subscription: dict[str, Any], access: dict[str, Any]) -> dict[str, Any]:
