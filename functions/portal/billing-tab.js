@@ -6,6 +6,7 @@ import { cardBefore } from "./card.js";
 import { cardNotice, notYours, offerNotices, signedOut, welcome } from "./messages.js";
 import { PlanSection, confirmingTitle } from "./plan.js";
 import { situation } from "./situation.js";
+import { TeamSection } from "./team.js";
 
 const STYLES = new URL("billing-tab.css", import.meta.url).href;
 
@@ -58,6 +59,7 @@ export class BillingTab extends HTMLElement {
     showInvoices: () => this.#invoices.focus(),
   };
   #plan = new PlanSection(this.#service);
+  #team = new TeamSection(this.#service);
   #invoices = new InvoiceSection({
     fetchPage: (cursor) =>
       this.#get(cursor ? `/invoices?cursor=${encodeURIComponent(cursor)}` : "/invoices"),
@@ -130,6 +132,7 @@ export class BillingTab extends HTMLElement {
     this.#listen(this.#life.signal);
     this.#layOut();
     this.#plan.showLoading();
+    this.#team.showLoading();
     this.#invoices.showLoading();
     if (!this.#getToken) return;
     this.#api = new Api(this.getAttribute("api-base") ?? location.origin, this.#getToken);
@@ -150,7 +153,8 @@ export class BillingTab extends HTMLElement {
   }
 
   #layOut() {
-    this.#tab.replaceChildren(this.#plan.element, this.#invoices.element);
+    const sections = [this.#plan, this.#team, this.#invoices];
+    this.#tab.replaceChildren(...sections.map(({ element }) => element));
   }
 
   /** What is answered after a new beginning belongs to the one before, and is dropped. */
@@ -174,7 +178,10 @@ export class BillingTab extends HTMLElement {
     } catch (error) {
       this.#failed = true;
       if (error.passing && this.#billing) return;
-      this.#fail(error, (problem) => this.#plan.showFailure(problem, () => this.#retry()));
+      this.#fail(error, (problem) => {
+        this.#plan.showFailure(problem, () => this.#retry());
+        this.#team.hide();
+      });
     }
   }
 
@@ -226,6 +233,7 @@ export class BillingTab extends HTMLElement {
     this.#failed = false;
     if (before && JSON.stringify(billing) === JSON.stringify(before)) return;
     this.#billing = billing;
+    this.#team.show(billing);
     if (now === "confirming") return void this.#confirm();
     const waited = this.#confirming !== null;
     this.#confirming = null;
@@ -250,7 +258,8 @@ export class BillingTab extends HTMLElement {
       this.#newCard && cardNotice(this.#newCard.entered, this.#cardChanged),
     ].filter(Boolean);
     this.#plan.showCurrent(this.#billing, notices);
-    if (notices.length > 0) this.#announce(notices[0].textContent);
+    const [news] = notices;
+    if (news) this.#announce(`${news.querySelector(".notice-title").textContent}.`);
     else if (first) this.#announce(`Your plan: ${plan?.name ?? ""}.`);
     if (welcomed) this.#awaitFirstInvoice();
   }

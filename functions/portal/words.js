@@ -74,6 +74,14 @@ export const SUBSCRIPTION_STATUS = {
   canceled: ["Ended", "neutral"],
 };
 
+export const MEMBER_STATUS = {
+  active: ["Active", "good"],
+  invited: ["Invited", "waiting"],
+  expired: ["Invitation expired", "neutral"],
+  withdrawn: ["Invitation withdrawn", "neutral"],
+  removed: ["Removed", "neutral"],
+};
+
 export const INVOICE_STATUS = {
   paid: ["Paid", "good"],
   open: ["Unpaid", "warning"],

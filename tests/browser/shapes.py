@@ -63,6 +63,45 @@ def ending(**more: Any) -> dict[str, Any]:
     return subscribed(ends_at="2027-01-31T23:59:59Z", renews_at=None, next_charge=None, **more)
 
 
+def slots(purchased: int, occupied: int = 0, **more: Any) -> dict[str, Any]:
+    shown = {
+        "purchased": purchased,
+        "occupied": occupied,
+        "invited": 0,
+        "free": purchased - occupied,
+        "pending_purchased": None,
+        "price": money(4900),
+        "renews_at": "2027-01-15T10:00:00Z" if purchased else None,
+    }
+    return {**shown, **more}
+
+
+def member(name: str, status: str = "active", **more: Any) -> dict[str, Any]:
+    first = name.split()[0].lower()
+    shown = {
+        "id": f"id-of-{first}",
+        "email": f"{first}@acme.test",
+        "name": name,
+        "role": "member",
+        "status": status,
+        "credits": 0,
+        "invited_at": "2026-12-20T09:00:00Z",
+        "expires_at": "2027-01-03T09:00:00Z" if status in ("invited", "expired") else None,
+    }
+    return {**shown, **more}
+
+
+MANAGER = member("Ana Ruiz", id="ana", role="manager", invited_at=None)
+
+
+def team(*members: dict[str, Any], purchased: int, **more: Any) -> dict[str, Any]:
+    """A subscribed account with slots, of which these members hold some."""
+    holding = [each for each in members if each["status"] in ("active", "invited")]
+    invited = sum(each["status"] == "invited" for each in members)
+    held = slots(purchased, len(holding), invited=invited, **more)
+    return {**subscribed(), "slots": held, "members": [MANAGER, *members]}
+
+
 def requests(*topics: str) -> dict[str, Any]:
     sent = [
         {"id": f"2026-12-0{day}-1", "topic": topic, "at": f"2026-12-0{day}T09:00:00Z"}
@@ -76,8 +115,8 @@ def billing(subscription: dict[str, Any], access: dict[str, Any]) -> dict[str, A
         "account": {"id": "acme"},
         "subscription": subscription,
         "access": access,
-        "slots": None,
-        "members": [],
+        "slots": slots(0),
+        "members": [MANAGER],
         "credits": None,
         "add_ons": {"data_unlimited": {"status": "none"}},
         "support": SUPPORT,

@@ -1,0 +1,244 @@
+import { h } from "./dom.js";
+import { badge, button, dayOf, notice, press, section, skeleton, supportLink } from "./pieces.js";
+import { MEMBER_STATUS, day, money } from "./words.js";
+
+/** From which share of the slots on their use is pointed out. */
+const NEARLY_ALL = 0.75;
+const HOLDING = new Set(["active", "invited"]);
+
+/** The section "Team members": who holds a slot, who did, and how many are paid for. */
+export class TeamSection {
+  #parts = section("team", "Team members");
+  #problem = h("div", { role: "alert" });
+  #former = null;
+  #service;
+
+  constructor(service) {
+    this.#service = service;
+  }
+
+  get element() {
+    return this.#parts.element;
+  }
+
+  showLoading() {
+    this.element.hidden = false;
+    this.#parts.fill([], skeleton("wide", "full", "full"));
+  }
+
+  hide() {
+    this.element.hidden = true;
+  }
+
+  /** Without access the team is shown as it was, and nothing of it can be changed. */
+  show(billing) {
+    const { members, access } = billing;
+    const working = access.state === "active" || access.state === "grace";
+    const people = members.filter(({ role }) => role === "member");
+    this.element.hidden = !working && people.length === 0;
+    this.#problem.replaceChildren();
+    const manager = members.filter(({ role }) => role === "manager");
+    const present = people.filter(({ status }) => HOLDING.has(status));
+    const list = [...manager, ...present].map((each) => this.#row(each, billing, working));
+    this.#parts.fill(
+      working ? [this.#inviteButton(billing)] : [],
+      working ? usage(billing.slots) : asleep(),
+      this.#problem,
+      h("ul", { class: "people" }, list),
+      this.#formerOnes(
+        people.filter(({ status }) => !HOLDING.has(status)),
+        billing,
+        working,
+      ),
+    );
+  }
+
+  #inviteButton(billing) {
+    const home = this.#parts.heading;
+    const ask = billing.slots.free > 0 ? askToInvite : askForRoom;
+    return button("Invite", () => ask(this.#service, billing, home), { look: "primary" });
+  }
+
+  #row(member, billing, working) {
+    const { role, status, name, email, expires_at: expires } = member;
+    const manager = role === "manager";
+    const note = manager ? "Needs no slot" : noteOn(status, expires);
+    return h(
+      "li",
+      { class: "person" },
+      h(
+        "div",
+        { class: "who" },
+        h("strong", {}, name || email),
+        name && h("span", { class: "muted" }, email),
+      ),
+      h(
+        "div",
+        { class: "standing" },
+        badge(manager ? ["Manager", "neutral"] : (MEMBER_STATUS[status] ?? [status, "neutral"])),
+        note && h("span", { class: "fine" }, note),
+      ),
+      h("div", { class: "actions" }, manager || !working ? [] : this.#changes(member, billing)),
+    );
+  }
+
+  #changes(member, billing) {
+    const who = member.name || member.email;
+    const named = (label) => ({ look: "quiet", "aria-label": `${label}: ${who}` });
+    const end = (label) =>
+      button(
+        label,
+        () => askToRemove(this.#service, member, billing, this.#parts.heading),
+        named(label),
+      );
+    if (member.status === "active") return [end("Remove")];
+    if (member.status === "invited") {
+      return [this.#invite("Send again", member, named), end("Withdraw")];
+    }
+    return [this.#invite("Invite again", member, named)];
+  }
+
+  #invite(label, { email, name }, named) {
+    const { proceed } = this.#service;
+    const failed = `${name || email} was not invited`;
+    const words = { busy: "Inviting…", failed, place: this.#problem, proceed };
+    const order = () => orderInvitation(this.#service, { email, ...(name && { name }) });
+    return button(label, (event) => press(event.currentTarget, words, order), named(label));
+  }
+
+  /** Those whose wallets sleep; the list stays open or closed as it was. */
+  #formerOnes(people, billing, working) {
+    if (people.length === 0) return null;
+    const open = this.#former?.open ?? false;
+    const rows = people.map((each) => this.#row(each, billing, working));
+    const title = `Former members and invitations (${people.length})`;
+    const text = "Their credits stay in their wallets, and are there again when they return.";
+    this.#former = h(
+      "details",
+      { open },
+      h("summary", {}, title),
+      h("p", { class: "fine" }, text),
+      h("ul", { class: "people" }, rows),
+    );
+    return this.#former;
+  }
+}
+
+function noteOn(status, expires) {
+  if (!expires) return null;
+  if (status === "invited") return ["Invitation expires on ", dayOf(expires)];
+  return status === "expired" && ["Expired on ", dayOf(expires)];
+}
+
+function slotsIn(count) {
+  return count === 1 ? "1 slot" : `${count} slots`;
+}
+
+/** How full the team is: a bar whose colour only repeats the words. */
+function usage({ purchased, occupied, invited, free }) {
+  if (purchased === 0) {
+    const title = "Your team has no slots yet";
+    const text = "Each team member needs a slot. Your own account needs none.";
+    return h("div", { class: "nothing" }, h("p", { class: "lead" }, title), h("p", {}, text));
+  }
+  const full = free < 1;
+  const nearly = occupied / purchased >= NEARLY_ALL;
+  const [tone, words] = full
+    ? ["bad", "All in use"]
+    : [nearly ? "warning" : "good", `${free} free`];
+  const bar = h("span", { class: "bar-fill" });
+  bar.style.inlineSize = `${Math.min(100, (occupied / purchased) * 100)}%`;
+  return h(
+    "div",
+    { class: "usage" },
+    h(
+      "p",
+      {},
+      h("strong", {}, `${occupied} of ${slotsIn(purchased)} in use`),
+      invited > 0 && h("span", { class: "muted" }, ` (${invited} invited)`),
+    ),
+    badge([words, tone]),
+    h("span", { class: `bar-ground ${tone}`, "aria-hidden": "true" }, bar),
+  );
+}
+
+function asleep() {
+  const text = "Members, their credits and the invitations are kept, and work again when you subscribe.";
+  return notice("neutral", "Without a subscription your team has no access", text);
+}
+
+function askForRoom(service, { slots, support }, home) {
+  const content = h("p", {}, "Remove somebody first, or ask Support for more slots: ");
+  content.append(supportLink(support), ".");
+  const title = slots.purchased > 0 ? "All slots are in use" : "An invitation needs a slot";
+  return service.ask({ title, content, home });
+}
+
+/** Ask for an address; the API is the judge of whether it is one and whether a slot is free. */
+function askToInvite(service, { slots }, home) {
+  const email = h("input", {
+    class: "input",
+    id: "email",
+    type: "email",
+    required: true,
+    maxlength: 254,
+    autocomplete: "off",
+    autofocus: true,
+  });
+  const name = h("input", { class: "input", id: "name", maxlength: 100, autocomplete: "off" });
+  return service.ask({
+    title: "Invite a team member",
+    content: [
+      h("div", { class: "field" }, h("label", { for: "email" }, "E-mail"), email),
+      h("div", { class: "field" }, h("label", { for: "name" }, "Name (optional)"), name),
+      h(
+        "p",
+        { class: "fine" },
+        `The invitation holds one of your ${slots.free} free slots. It is open for 14 days, and `,
+        "you can withdraw it or send it again.",
+      ),
+    ],
+    submit: "Invite",
+    busy: "Inviting…",
+    failed: "Nobody was invited",
+    act: () => {
+      const given = name.value.trim();
+      return orderInvitation(service, { email: email.value.trim(), ...(given && { name: given }) });
+    },
+    home,
+  });
+}
+
+async function orderInvitation(service, person) {
+  const { email, expires_at: expires } = await service.order("POST", "/members", person);
+  const until = expires ? `, until ${day(expires)}` : "";
+  await service.changed(`${email} is invited${until}.`);
+}
+
+/** Ask once more; "remove the person" and "pay for fewer slots" are two things, and this is one. */
+function askToRemove(service, member, { slots }, home) {
+  const who = member.name || member.email;
+  const invited = member.status === "invited";
+  const price = slots.price && `${money(slots.price)} per month`;
+  const paid = price ? ` and stays paid (${price})` : " and stays paid";
+  return service.ask({
+    title: invited ? `Withdraw the invitation to ${who}?` : `Remove ${who}?`,
+    content: [
+      h("p", {}, invited ? "It can no longer be accepted." : "They lose their access at once."),
+      h("p", {}, `Their slot is free for someone else${paid} until you lower the number of slots.`),
+      !invited &&
+        h("p", {}, "Their credits stay in their wallet, and are there again if they return."),
+    ],
+    dismiss: invited ? "Keep the invitation" : `Keep ${who}`,
+    submit: invited ? "Withdraw" : "Remove",
+    look: "danger",
+    busy: invited ? "Withdrawing…" : "Removing…",
+    failed: invited ? "The invitation was not withdrawn" : `${who} was not removed`,
+    act: async () => {
+      await service.order("DELETE", `/members/${encodeURIComponent(member.id)}`);
+      const done = invited ? `The invitation to ${who} is withdrawn.` : `${who} is removed.`;
+      await service.changed(done);
+    },
+    home,
+  });
+}
