@@ -35,7 +35,7 @@ export class Api {
 
   /** `key` is the intent's idempotency key: the same repeats the request, another asks anew. */
   order(method, path, body, { key, signal } = {}) {
-    const headers = { "idempotency-key": key };
+    const headers = key ? { "idempotency-key": key } : {};
     if (body) headers["content-type"] = "application/json";
     return this.#send(path, { method, headers, body: body && JSON.stringify(body), signal });
   }

@@ -3,10 +3,11 @@ import { openDialog } from "./dialog.js";
 import { h } from "./dom.js";
 import { InvoiceSection } from "./invoices.js";
 import { cardBefore } from "./card.js";
-import { cardNotice, notYours, offerNotices, signedOut, welcome } from "./messages.js";
+import { cardNotice, joining, notYours, offerNotices, signedOut, welcome } from "./messages.js";
 import { PlanSection, confirmingTitle } from "./plan.js";
 import { situation } from "./situation.js";
 import { TeamSection } from "./team.js";
+import { UnlimitedSection } from "./unlimited.js";
 
 const STYLES = new URL("billing-tab.css", import.meta.url).href;
 
@@ -60,10 +61,13 @@ export class BillingTab extends HTMLElement {
   };
   #plan = new PlanSection(this.#service);
   #team = new TeamSection(this.#service);
+  #unlimited = new UnlimitedSection(this.#service);
   #invoices = new InvoiceSection({
     fetchPage: (cursor) =>
       this.#get(cursor ? `/invoices?cursor=${encodeURIComponent(cursor)}` : "/invoices"),
     fetchDocument: (id) => this.#get(`/invoices/${encodeURIComponent(id)}/pdf`),
+    pay: (invoice) => this.#pay(invoice),
+    proceed: (url) => this.#navigate(url),
     announce: (text) => this.#announce(text),
   });
 
@@ -133,6 +137,7 @@ export class BillingTab extends HTMLElement {
     this.#layOut();
     this.#plan.showLoading();
     this.#team.showLoading();
+    this.#unlimited.hide();
     this.#invoices.showLoading();
     if (!this.#getToken) return;
     this.#api = new Api(this.getAttribute("api-base") ?? location.origin, this.#getToken);
@@ -153,7 +158,7 @@ export class BillingTab extends HTMLElement {
   }
 
   #layOut() {
-    const sections = [this.#plan, this.#team, this.#invoices];
+    const sections = [this.#plan, this.#team, this.#unlimited, this.#invoices];
     this.#tab.replaceChildren(...sections.map(({ element }) => element));
   }
 
@@ -181,6 +186,7 @@ export class BillingTab extends HTMLElement {
       this.#fail(error, (problem) => {
         this.#plan.showFailure(problem, () => this.#retry());
         this.#team.hide();
+        this.#unlimited.hide();
       });
     }
   }
@@ -209,7 +215,7 @@ export class BillingTab extends HTMLElement {
     if (error.name === "AbortError") return;
     if (error.status === undefined) throw error;
     if (error.status === 401) this.#leave(signedOut());
-    else if (error.status === 403) this.#leave(notYours(error));
+    else if (error.status === 403) this.#turnAway(error);
     else show(error);
     if (error.status === 401) this.#tell("billing-signed-out");
   }
@@ -224,6 +230,17 @@ export class BillingTab extends HTMLElement {
     this.#tab.replaceChildren(content);
   }
 
+  /** A member has nothing to see here yet, unless they are still to join. */
+  async #turnAway(problem) {
+    this.#leave(notYours(problem));
+    this.#life = new AbortController();
+    const { signal } = this.#life;
+    const standing = await this.#get("/entitlements").catch((error) => error);
+    if (signal.aborted || standing.code !== "membership_inactive") return;
+    const accept = () => this.#api.order("POST", "/invitations/accept", undefined, { signal });
+    this.#tab.append(joining(accept));
+  }
+
   async #show(billing) {
     const before = this.#billing;
     const returned = this.getAttribute("checkout");
@@ -234,6 +251,7 @@ export class BillingTab extends HTMLElement {
     if (before && JSON.stringify(billing) === JSON.stringify(before)) return;
     this.#billing = billing;
     this.#team.show(billing);
+    this.#unlimited.show(billing);
     if (now === "confirming") return void this.#confirm();
     const waited = this.#confirming !== null;
     this.#confirming = null;
@@ -351,8 +369,9 @@ export class BillingTab extends HTMLElement {
   }
 
   async #pay({ id, number }) {
-    await this.#order("POST", `/invoices/${encodeURIComponent(id)}/pay`);
-    await this.#follow(`Invoice ${number} is paid. Thank you.`);
+    const { status } = await this.#order("POST", `/invoices/${encodeURIComponent(id)}/pay`);
+    const paid = status === "paid";
+    await this.#follow(`Invoice ${number} is ${paid ? "paid. Thank you" : "being paid"}.`);
   }
 
   /** What was asked of Support; the tab is whole without it. */
@@ -361,6 +380,7 @@ export class BillingTab extends HTMLElement {
     try {
       const { items } = await this.#get("/support-requests");
       this.#plan.showRequests(items);
+      this.#unlimited.showRequests(items);
     } catch (error) {
       this.#fail(error, () => {});
     }
@@ -370,8 +390,8 @@ export class BillingTab extends HTMLElement {
   async #follow(text) {
     const { signal } = this.#life;
     const before = this.#billing;
-    await this.#loadQuietly();
-    if (text) this.#announce(text);
+    await Promise.all([this.#loadQuietly(), this.#loadInvoices()]);
+    this.#announce(text);
     this.#look(() => this.#billing !== before, signal);
   }
 

@@ -13,7 +13,7 @@ const REASONS = {
   switched_service: "We use something else now",
   other: "Another reason",
 };
-const LONGEST_COMMENT = 1_000;
+const LONGEST_COMMENT = 400;
 
 /** Ask once more before cancelling: the last day, what is lost, what is kept, and why. */
 export function askToCancel(service, billing, home) {
@@ -34,7 +34,7 @@ export function askToCancel(service, billing, home) {
         "p",
         {},
         "Take out what you need before: reports, lists, and your invoices. ",
-        button("Go to the invoices", () => leaveForInvoices(), { look: "quiet" }),
+        button("Go to the invoices", () => leaveForInvoices(), { look: "link" }),
       ),
       field(reason, "Why do you cancel? (optional)"),
       field(comment, "Anything we should know? (optional)"),

@@ -51,10 +51,9 @@ export function askForCycle(service, catalog, billing, home) {
 /** Order a cycle and say from when it holds; the present one takes a pending change back. */
 export async function orderCycle(service, { cycle: present }, cycle) {
   const { effective_at: at } = await service.order("PUT", "/subscription/cycle", { cycle });
-  const name = CYCLES[cycle].name;
-  await service.changed(
-    cycle === present ? `You stay with ${name.toLowerCase()} billing.` : `${name} from ${day(at)}.`,
-  );
+  const { name } = CYCLES[cycle];
+  const kept = cycle === present && `You stay with ${name.toLowerCase()} billing.`;
+  await service.changed(kept || `${name} from ${at ? day(at) : "the renewal on"}.`);
 }
 
 /** The cycles that this plan is sold in; what is paid now may be a price of earlier days. */

@@ -6,6 +6,7 @@ import {
   failure,
   isBusy,
   notice,
+  press,
   section,
   setBusy,
   setIdle,
@@ -25,10 +26,14 @@ export class InvoiceSection {
   #shown = null;
   #fetchPage;
   #fetchDocument;
+  #pay;
+  #proceed;
   #announce;
 
-  /** `fetchPage(cursor)` → `{items, next_cursor}`; `fetchDocument(id)` → `{url}`. */
-  constructor({ fetchPage, fetchDocument, announce }) {
+  /** `fetchPage(cursor)` → `{items, next_cursor}`; `fetchDocument(id)` → `{url}`; `pay(invoice)`. */
+  constructor({ fetchPage, fetchDocument, pay, proceed, announce }) {
+    this.#pay = pay;
+    this.#proceed = proceed;
     this.#fetchPage = fetchPage;
     this.#fetchDocument = fetchDocument;
     this.#announce = announce;
@@ -73,13 +78,24 @@ export class InvoiceSection {
   }
 
   #append({ items, next_cursor: cursor }) {
-    const rows = items.map((invoice) =>
-      row(invoice, (control) => this.#download(invoice, control)),
-    );
+    const rows = items.map((invoice) => row(invoice, this.#controls(invoice)));
     this.#rows.append(...rows);
     const more = cursor && button("Show older invoices", () => this.#more(more, cursor));
     this.#foot.replaceChildren(h("p", { class: "fine" }, "Dates are in UTC."), more || "");
     return rows[0];
+  }
+
+  #controls(invoice) {
+    const named = (label) => ({ "aria-label": `${label} ${invoice.number}`, look: "quiet" });
+    const failed = `Invoice ${invoice.number} is not paid yet`;
+    const words = { busy: "Paying…", failed, place: this.#problem, proceed: this.#proceed };
+    const pay = (event) => press(event.currentTarget, words, () => this.#pay(invoice));
+    const download = (event) => this.#download(invoice, event.currentTarget);
+    return [
+      invoice.status === "open" && button("Pay now", pay, named("Pay invoice")),
+      WITH_DOCUMENT.has(invoice.status) &&
+        button("Download PDF", download, named("Download PDF of invoice")),
+    ];
   }
 
   async #more(control, cursor) {
@@ -139,15 +155,9 @@ function table(rows) {
   return h("table", { role: "table" }, first, rows);
 }
 
-function row(invoice, download) {
+function row(invoice, controls) {
   const status = INVOICE_STATUS[invoice.status] ?? [invoice.status, "neutral"];
   const cell = (name, ...content) => h("td", { role: "cell", class: name }, content);
-  const control =
-    WITH_DOCUMENT.has(invoice.status) &&
-    button("Download PDF", (event) => download(event.currentTarget), {
-      "aria-label": `Download PDF of invoice ${invoice.number}`,
-      look: "quiet",
-    });
   return h(
     "tr",
     { role: "row" },
@@ -156,7 +166,7 @@ function row(invoice, download) {
     cell("for", ...what(invoice)),
     cell("status", badge(status)),
     cell("total", money(invoice.total)),
-    cell("document", control),
+    cell("document", controls),
   );
 }
 

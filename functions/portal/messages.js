@@ -1,5 +1,5 @@
 import { h } from "./dom.js";
-import { button, notice } from "./pieces.js";
+import { button, notice, press, section } from "./pieces.js";
 
 /** What stands above the plans: how the browser came back, and a payment page still open. */
 export function offerNotices(checkout, { returned, waited, proceed, again }) {
@@ -50,10 +50,27 @@ export function notYours({ code, detail }) {
         "Your own credits and their log will have their place here. They are not there yet.",
       ]
     : [detail, "Sign in with another account, or ask your team’s manager."];
-  return h(
-    "section",
-    { class: "section", "aria-labelledby": "not-yours" },
-    h("header", {}, h("h2", { id: "not-yours" }, title)),
-    h("div", { class: "body" }, h("p", { class: "lead" }, lead), h("p", { class: "muted" }, more)),
+  const { element, fill } = section("not-yours", title);
+  fill([], h("p", { class: "lead" }, lead), h("p", { class: "muted" }, more));
+  return element;
+}
+
+/** For somebody who is not a member yet, or not any more; `accept` takes up their invitation. */
+export function joining(accept) {
+  const { element, heading, fill } = section("joining", "Join the team");
+  const place = h("div", { role: "alert" });
+  const words = { busy: "Joining…", failed: "You have not joined the team", place };
+  const join = (event) =>
+    press(event.currentTarget, words, async () => {
+      await accept();
+      heading.textContent = "You have joined the team";
+      fill([], h("p", {}, "Your account works from now on."));
+    });
+  fill(
+    [],
+    h("p", {}, "You are not a member yet. If the manager has invited you, take up the invitation."),
+    place,
+    h("div", { class: "actions" }, button("Accept invitation", join, { look: "primary" })),
   );
+  return element;
 }

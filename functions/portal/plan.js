@@ -226,20 +226,18 @@ function cardText(card) {
   ];
 }
 
-function overdue(access, invoice, support, actions) {
-  const until = access.until && dayOf(access.until);
-  const [tone, title, text] =
-    access.state === "ended"
-      ? ["bad", "Your team’s access has ended", "Pay the open invoice to get it back."]
-      : [
-          "warning",
-          "Your last payment did not go through",
-          until
-            ? ["Your team keeps its access until ", until, ". Then it ends, unless the invoice is paid."]
-            : "Your team keeps its access for now. It ends unless the invoice is paid.",
-        ];
-  const unhelped = ["Write to ", supportLink(support), " to get it back."];
-  return notice(tone, title, access.state === "ended" && !invoice ? unhelped : text, ...actions);
+function overdue({ state, until }, invoice, support, actions) {
+  const owed = invoice ? ` (${invoice.number})` : "";
+  if (state === "grace") {
+    const text = until
+      ? ["Your team keeps its access until ", dayOf(until), `. Then it ends, unless the invoice${owed} is paid.`]
+      : `Your team keeps its access for now. It ends unless the invoice${owed} is paid.`;
+    return notice("warning", "Your last payment did not go through", text, ...actions);
+  }
+  const text = invoice
+    ? `Pay the open invoice${owed} to get it back.`
+    : ["Write to ", supportLink(support), " to get it back."];
+  return notice("bad", "Your team’s access has ended", text, ...actions);
 }
 
 function questions(support) {

@@ -28,6 +28,7 @@ export class TeamSection {
 
   hide() {
     this.element.hidden = true;
+    this.#parts.fill([]);
   }
 
   /** Without access the team is shown as it was, and nothing of it can be changed. */

@@ -29,7 +29,7 @@ def test_each_invoice_has_number_date_purpose_status_and_total(site: Site, page:
     rows = section.get_by_role("row").filter(has=page.get_by_role("cell"))
     expect(rows.nth(0).get_by_role("rowheader")).to_have_text("ACME0001-0002")
     expect(rows.nth(0).get_by_role("cell")).to_have_text(
-        ["28 March 2026", "SlotsBusiness, monthly", "Unpaid", "€49.00", "Download PDF"]
+        ["28 March 2026", "SlotsBusiness, monthly", "Unpaid", "€49.00", "Pay nowDownload PDF"]
     )
     expect(rows.nth(1).get_by_role("cell")).to_have_text(
         ["28 February 2026", "SubscriptionBusiness, monthly", "Paid", "US$99.00", "Download PDF"]
@@ -113,6 +113,35 @@ def test_a_pdf_that_cannot_be_had_says_of_which_invoice(site: Site, page: Page) 
     expect(alert).to_contain_text("The PDF of invoice ACME0001-0001 could not be opened")
     expect(alert).to_contain_text("This account has no such invoice.")
     expect(control).to_have_text("Download PDF")
+
+
+def test_an_unpaid_invoice_is_paid_from_the_list(site: Site, page: Page) -> None:
+    unpaid = shapes.invoice(2, status="open")
+    section = show(site, page, shapes.invoices(unpaid, shapes.invoice(1)))
+    expect(section.get_by_role("button", name=re.compile("^Pay invoice"))).to_have_count(1)
+    site.answers("POST /invoices/{id}/pay", {"status": "paid"})
+    site.answers("GET /invoices", shapes.invoices(shapes.invoice(2), shapes.invoice(1)))
+    section.get_by_role("button", name="Pay invoice ACME0001-0002").click()
+    expect(page.get_by_role("status")).to_have_text("Invoice ACME0001-0002 is paid. Thank you.")
+    expect(section.get_by_role("button", name=re.compile("^Pay invoice"))).to_have_count(0)
+    (request,) = site.calls("POST /invoices/{id}/pay")
+    assert request.url == f"{site.origin}/invoices/1700000002-in_2/pay"
+    assert request.headers["idempotency-key"]
+
+
+def test_a_card_that_is_declined_again_can_be_replaced_on_the_invoices_page(
+    site: Site, page: Page
+) -> None:
+    section = show(site, page, shapes.invoices(shapes.invoice(2, status="open")))
+    page.route("https://invoice.test/**", lambda route: route.fulfill(body="Invoice"))
+    url = "https://invoice.test/i/in_2"
+    declined = problem(402, "payment_needed", "Your card was declined.", url=url)
+    site.answers("POST /invoices/{id}/pay", declined)
+    section.get_by_role("button", name="Pay invoice ACME0001-0002").click()
+    alert = section.get_by_role("alert")
+    expect(alert).to_contain_text("Invoice ACME0001-0002 is not paid yet")
+    alert.get_by_role("button", name="Continue to payment").click()
+    page.wait_for_url(url)
 
 
 def test_a_draft_has_no_document(site: Site, page: Page) -> None:
