@@ -51,7 +51,7 @@ def test_the_provider_is_asked_for_a_code_with_proof_of_possession(site: Site, p
 
 def test_signed_in_the_page_shows_who_it_is_and_forgets_the_code(site: Site, page: Page) -> None:
     site.walk_through_sign_in(page)
-    expect(page.get_by_text("Ana Ruiz")).to_be_visible()
+    expect(page.get_by_role("banner").get_by_text("Ana Ruiz")).to_be_visible()
     expect(page.get_by_role("region", name="Subscription plan")).to_contain_text("Active")
     assert page.url == f"{site.origin}/"
     page.go_back()
@@ -64,10 +64,10 @@ def test_a_reload_and_the_way_back_from_payment_need_no_second_sign_in(
 ) -> None:
     site.walk_through_sign_in(page)
     page.reload()
-    expect(page.get_by_text("Ana Ruiz")).to_be_visible()
+    expect(page.get_by_role("banner").get_by_text("Ana Ruiz")).to_be_visible()
     page.goto("https://checkout.test/c/pay/cs_1")
     page.get_by_role("link", name="Back").click()
-    expect(page.get_by_text("Ana Ruiz")).to_be_visible()
+    expect(page.get_by_role("banner").get_by_text("Ana Ruiz")).to_be_visible()
 
 
 def test_two_people_in_two_tabs_stay_two_people(site: Site, page: Page) -> None:
@@ -75,9 +75,9 @@ def test_two_people_in_two_tabs_stay_two_people(site: Site, page: Page) -> None:
     site.person = {"name": "Ben Osei", "email": "ben@globex.test", "sub": "ben"}
     other = site.context.new_page()
     site.walk_through_sign_in(other)
-    expect(other.get_by_text("Ben Osei")).to_be_visible()
+    expect(other.get_by_role("banner").get_by_text("Ben Osei")).to_be_visible()
     page.reload()
-    expect(page.get_by_text("Ana Ruiz")).to_be_visible()
+    expect(page.get_by_role("banner").get_by_text("Ana Ruiz")).to_be_visible()
     expect(page.get_by_role("region", name="Subscription plan")).to_contain_text("Active")
     assert site.requests[-1].headers["authorization"] == "Bearer token-of-ana"
 
