@@ -1,16 +1,17 @@
 import { h } from "./dom.js";
 import { radio, supportLink } from "./pieces.js";
+import { priceOf } from "./prices.js";
 
-/** Ask which plan is wanted. Support makes the change, unless the operator lets the API make it. */
+/** Ask Support for another plan: they say what it costs, and nothing is ordered here. */
 export function askForPlan(service, catalog, { subscription, support }, home) {
   const others = catalog.plans.filter(({ id }) => id !== subscription.plan?.id);
-  const choice = { plan: others[0]?.id };
+  let wanted = others[0];
   const options = others.map((plan) =>
     radio(
       "new-plan",
       plan.id,
-      plan.id === choice.plan,
-      () => Object.assign(choice, { plan: plan.id }),
+      plan === wanted,
+      () => (wanted = plan),
       h("span", { class: "dot" }),
       h("strong", {}, plan.name),
       h("span", { class: "muted" }, plan.description),
@@ -32,17 +33,18 @@ export function askForPlan(service, catalog, { subscription, support }, home) {
     submit: "Ask Support",
     busy: "Sending…",
     failed: "The request was not sent",
-    act: () => orderPlan(service, choice),
+    act: async () => {
+      const topic = costsMore(wanted, subscription) ? "upgrade" : "downgrade";
+      const message = `Plan wanted: ${wanted.name}`;
+      await service.order("POST", "/support-requests", { topic, message });
+      await service.requested("Your request was sent to Support.");
+    },
     home,
   });
 }
 
-async function orderPlan(service, choice) {
-  try {
-    await service.order("PUT", "/subscription/plan", choice);
-    await service.changed("Your plan is changed.");
-  } catch (error) {
-    if (error.code !== "contact_support") throw error;
-    await service.requested("Your request was sent to Support.");
-  }
+/** Whether a plan costs more than what is paid now, in the same cycle and currency. */
+function costsMore(plan, { cycle, price }) {
+  const other = price && priceOf(plan, { cycle, currency: price.currency });
+  return !other || other.amount > price.amount;
 }

@@ -6,7 +6,7 @@ from typing import Any
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import shapes
-from tests.browser.scripted import OFFLINE, Site, problem
+from tests.browser.scripted import OFFLINE, Answer, Site, problem
 
 CYCLE = "PUT /subscription/cycle"
 CANCEL = "POST /subscription/cancel"
@@ -130,8 +130,7 @@ def test_escape_closes_a_dialog_and_the_focus_is_where_it_was(site: Site, page: 
 def test_another_plan_is_asked_of_support_and_shown_as_sent(site: Site, page: Page) -> None:
     section = show(site, page, shapes.subscribed())
     dialog = ask(page, "Change plan")
-    refusal = problem(409, "contact_support", "Support changes plans.")
-    site.answers("PUT /subscription/plan", refusal)
+    site.answers("POST /support-requests", Answer(shapes.requests("downgrade")["items"][0], 201))
     site.answers("GET /support-requests", shapes.requests("downgrade"))
     expect(dialog.get_by_role("radio")).to_have_count(1)
     expect(dialog.get_by_role("link", name="help@sales.test")).to_be_visible()
@@ -139,7 +138,8 @@ def test_another_plan_is_asked_of_support_and_shown_as_sent(site: Site, page: Pa
     expect(dialog).to_have_count(0)
     expect(section).to_contain_text("Your request for another plan was sent on 1 December 2026")
     expect(page.get_by_role("status")).to_have_text("Your request was sent to Support.")
-    assert sent(site, "PUT /subscription/plan") == {"plan": "starter"}
+    request = {"topic": "downgrade", "message": "Plan wanted: Starter"}
+    assert sent(site, "POST /support-requests") == request
 
 
 def test_a_request_for_another_plan_is_still_shown_the_next_time(site: Site, page: Page) -> None:
