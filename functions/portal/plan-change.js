@@ -20,6 +20,7 @@ export function askForPlan(service, catalog, { subscription, support }, home) {
   return service.ask({
     title: "Change plan",
     content: [
+      h("fieldset", {}, h("legend", {}, "Plan you want"), h("div", { class: "cycles" }, options)),
       h(
         "p",
         {},
@@ -28,7 +29,6 @@ export function askForPlan(service, catalog, { subscription, support }, home) {
         supportLink(support),
         ".",
       ),
-      h("fieldset", {}, h("legend", {}, "Plan you want"), h("div", { class: "cycles" }, options)),
     ],
     submit: "Ask Support",
     busy: "Sending…",

@@ -46,7 +46,7 @@ def subscribed(access: dict[str, Any] | None = None, **more: Any) -> dict[str, A
     return billing({**subscription, **more}, access or {"state": "active", "until": None})
 
 
-OPEN_INVOICE = {
+OPEN_INVOICE: dict[str, Any] = {
     "id": "1700000002-in_2",
     "number": "ACME0001-0002",
     "amount_due": money(9900),
