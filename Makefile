@@ -27,7 +27,7 @@ token: environment-local
 	@$(VENV) -m infra.local.stack token
 
 test: check
-	@$(VENV) -m pytest
+	@$(VENV) -m pytest --numprocesses=2
 
 check: environment-dev
 	@$(VENV) -m ruff check --quiet .

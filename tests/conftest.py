@@ -1,9 +1,13 @@
-"""Settings under which the functions can be imported; tests that call out have their own."""
+"""Settings under which the functions can be imported, and how the tests are spread and told of."""
 
 import os
 import socket
+from pathlib import Path
+
+import pytest
 
 from infra.openapi import PLACEHOLDERS
+from tests.browser.chromium import NO_CHROMIUM
 
 
 def _free_port() -> int:
@@ -30,3 +34,25 @@ os.environ |= PLACEHOLDERS | {
     "OIDC_ISSUER": "https://issuer.example.com/tenant",
     "PRODUCT_NAME": "Acme <Sales>",
 }
+
+ON_THE_STACK = {"stack", "browser"}
+_missed: list[str] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares a running stack or a module's sandbox stays together in one process."""
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        group = "stack" if folder in ON_THE_STACK else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and NO_CHROMIUM in str(report.longrepr):
+        _missed.append(report.nodeid)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _missed:
+        terminalreporter.section("BROWSER TESTS DID NOT RUN", sep="!", red=True, bold=True)
+        terminalreporter.line(f"{len(_missed)} tests skipped: {NO_CHROMIUM}", red=True)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
+NO_CHROMIUM = "no Chromium on this machine (install the package `chromium`, or set CHROMIUM)"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 

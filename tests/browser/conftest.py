@@ -7,13 +7,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser import chromium
+from tests.browser.chromium import NO_CHROMIUM
 from tests.browser.scripted import Site, page_server
 from tests.stack.running import stack
 
 __all__ = ["stack"]
-
-NO_CHROMIUM = "no Chromium on this machine (install the package `chromium`, or set CHROMIUM)"
-_missed: list[str] = []
 
 
 @pytest.fixture(scope="package")
@@ -73,14 +71,3 @@ def site(context: BrowserContext, complaints: list[str], origin: str) -> Site:
 @pytest.fixture
 def page(site: Site) -> Page:
     return site.context.new_page()
-
-
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if report.skipped and NO_CHROMIUM in str(report.longrepr):
-        _missed.append(report.nodeid)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _missed:
-        terminalreporter.section("BROWSER TESTS DID NOT RUN", sep="!", red=True, bold=True)
-        terminalreporter.line(f"{len(_missed)} tests skipped: {NO_CHROMIUM}", red=True)
