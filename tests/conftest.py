@@ -2,7 +2,6 @@
 
 import os
 import socket
-from pathlib import Path
 
 import pytest
 
@@ -35,15 +34,16 @@ os.environ |= PLACEHOLDERS | {
     "PRODUCT_NAME": "Acme <Sales>",
 }
 
-ON_THE_STACK = {"stack", "browser"}
 _missed: list[str] = []
 
 
+# First, because the runner reads the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What shares a running stack or a module's sandbox stays together in one process."""
     for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        group = "stack" if folder in ON_THE_STACK else str(item.path)
+        needs_stack = "stack" in getattr(item, "fixturenames", ())
+        group = "stack" if needs_stack else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
 
 

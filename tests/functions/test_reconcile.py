@@ -35,5 +35,5 @@ def test_a_run_that_was_cut_off_is_continued(product: Product) -> None:
     run(milliseconds_left=0)
     assert marks.reconciled_until() == before
     product.catch_up()
-    assert marks.reconciled_until() > before
+    assert marks.reconciled_until() != before
     assert product.billing()["subscription"]["status"] == "active"
