@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.adapters.dynamodb.items import decode_item, encode, encode_item
@@ -10,6 +10,7 @@ values = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.text(min_size=1), values))
 def test_what_is_written_is_read_back(item: dict[str, object]) -> None:
     assert decode_item(encode_item(item)) == item

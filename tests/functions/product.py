@@ -73,6 +73,7 @@ class Product:
     account: str
     sandbox: str
     queue: str = ""
+    went_to_stripe: bool = False
 
     @property
     def at_stripe(self) -> stripe.StripeClient:
@@ -104,6 +105,7 @@ class Product:
         self, key: str = "intent", *, plan: str = "starter", cycle: str = "monthly", **more: Any
     ) -> Answer:
         body = {"plan": plan, "cycle": cycle, **more.pop("extra", {})}
+        self.went_to_stripe = True
         return self.call(
             "POST /subscription/checkout", body=body, headers={"idempotency-key": key}, **more
         )
@@ -227,6 +229,8 @@ class Product:
 
     def leave(self) -> None:
         """Nothing of this account renews in the tests to come."""
+        if not self.went_to_stripe:
+            return
         for customer in self.customers():
             self.at_stripe.v1.customers.delete(customer.id)
 
