@@ -58,6 +58,14 @@ def support_request_key(account: str, request: str) -> Key:
     return {"pk": support_request_partition(account), "sk": request}
 
 
+def history_partition(account: str) -> str:
+    return f"ACCOUNT#{account}#HISTORY"
+
+
+def history_key(account: str, event: str) -> Key:
+    return {"pk": history_partition(account), "sk": event}
+
+
 def customer_key(customer: str) -> Key:
     return {"pk": f"CUSTOMER#{customer}", "sk": "CUSTOMER"}
 

@@ -1,0 +1,39 @@
+"""What happened to an account, as it is kept and read."""
+
+import uuid
+
+from billing.adapters.dynamodb import history
+from billing.adapters.dynamodb.transaction import Transaction
+from billing.domain.events import Event
+from billing.domain.times import parse_rfc3339
+
+
+def test_history_is_read_newest_first_in_pages(aws: None) -> None:
+    account = uuid.uuid4().hex
+    told = [_event(day) for day in (1, 2, 3)]
+    for event in told:
+        _happened(account, event)
+    newest, more = history.page(account, limit=2)
+    assert [event for _, event in newest] == [told[2], told[1]]
+    assert more
+    assert history.page(account, limit=2, before=newest[-1][0])[0][0][1] == told[0]
+
+
+def test_what_happens_in_one_second_is_all_kept(aws: None) -> None:
+    account = uuid.uuid4().hex
+    for _ in range(3):
+        _happened(account, _event(1))
+    assert [event for _, event in history.page(account, limit=9)[0]] == [_event(1)] * 3
+
+
+def _event(day: int) -> Event:
+    at = parse_rfc3339(f"2026-03-{day:02d}T10:00:00Z")
+    return Event(
+        type="slots.changed", at=at, by="ana", reason="agreed", facts={"from": day, "to": None}
+    )
+
+
+def _happened(account: str, event: Event) -> None:
+    write = Transaction()
+    history.append(write, account, event)
+    write.commit()
