@@ -99,7 +99,7 @@ def build_document() -> dict[str, Any]:
 
 
 def _operation(route: Any, path: str, schemas: dict[str, Any]) -> dict[str, Any]:
-    signed_in = route.who in ("manager", "member", "signed in")
+    signed_in = route.who in ("manager", "member", "operator", "signed in")
     operation: dict[str, Any] = {
         "summary": route.summary,
         "operationId": route.handler.__name__,
@@ -155,6 +155,8 @@ def _schema(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
         return {"anyOf": [_schema(each, schemas) for each in get_args(kind)]}
     if get_origin(kind) is list:
         return {"type": "array", "items": _schema(get_args(kind)[0], schemas)}
+    if get_origin(kind) is dict:
+        return {"type": "object", "additionalProperties": _schema(get_args(kind)[1], schemas)}
     if not is_typeddict(kind):
         raise TypeError(f"no schema for {kind}")
     if kind.__name__ not in schemas:

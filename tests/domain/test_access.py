@@ -1,9 +1,11 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from billing.domain.access import Access, AccessState, access_at
-from billing.domain.subscription import Status
+from billing.domain.access import Access, AccessState, access_at, unlimited_at
+from billing.domain.catalog import Kind
+from billing.domain.subscription import Status, Subscription
 from tests.factories import NOON, subscription
 
 GRACE = timedelta(days=14)
@@ -53,3 +55,29 @@ def test_grace_does_not_outlive_the_subscription() -> None:
 )
 def test_every_other_status_gives_none(status: Status) -> None:
     assert not access_at(NOON, subscription(status=status), GRACE).granted
+
+
+def add_on(**changes: Any) -> Subscription:
+    return subscription(id="sub_2", kind=Kind.ADD_ON, plan="data_unlimited", **changes)
+
+
+@pytest.mark.parametrize("status", [Status.ACTIVE, Status.PAST_DUE])
+def test_an_add_on_means_what_it_says_while_the_base_gives_access(status: Status) -> None:
+    access = access_at(NOON, subscription(), GRACE)
+    assert unlimited_at(NOON, access, add_on(status=status), GRACE)
+
+
+@pytest.mark.parametrize("status", [Status.UNPAID, Status.PAUSED, Status.CANCELED])
+def test_an_add_on_that_is_not_paid_for_means_nothing(status: Status) -> None:
+    access = access_at(NOON, subscription(), GRACE)
+    assert not unlimited_at(NOON, access, add_on(status=status), GRACE)
+
+
+def test_an_add_on_means_nothing_without_the_bases_access() -> None:
+    access = access_at(END, subscription(ends_at=END), GRACE)
+    assert not unlimited_at(END, access, add_on(), GRACE)
+
+
+def test_who_has_no_add_on_pays_for_contacts() -> None:
+    access = access_at(NOON, subscription(), GRACE)
+    assert not unlimited_at(NOON, access, None, GRACE)

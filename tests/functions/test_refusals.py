@@ -15,13 +15,14 @@ SIGNED_IN = sorted(
     key for key, route in ROUTES.items() if route.who in ("manager", "member", "signed in")
 )
 MANAGERS = sorted(key for key, route in ROUTES.items() if route.who == "manager")
+OPERATORS = sorted(key for key, route in ROUTES.items() if route.who == "operator")
 WITH_BODY = sorted(key for key, route in ROUTES.items() if route.takes is not None)
 WITH_KEY = sorted(key for key, route in ROUTES.items() if route.idempotent)
-PATH = {"id": "1795435200-in_1", "file": "x"}
+PATH = {"id": "1795435200-in_1", "file": "x", "account_id": "globex"}
 KEY: dict[str, str | None] = {"idempotency-key": "one"}
 
 
-@pytest.mark.parametrize("route", SIGNED_IN)
+@pytest.mark.parametrize("route", SIGNED_IN + OPERATORS)
 def test_without_a_token_nobody_is_let_in(product: Product, route: str) -> None:
     answer = product.call(route, signed_in=False, path=PATH, headers=KEY)
     assert (answer.status, answer.code, product.rows()) == (401, "not_signed_in", {})
@@ -31,6 +32,35 @@ def test_without_a_token_nobody_is_let_in(product: Product, route: str) -> None:
 def test_only_a_manager_sees_the_billing_section(product: Product, route: str) -> None:
     answer = product.call(route, claims={"role": "member"}, path=PATH, headers=KEY)
     assert (answer.status, answer.code, product.rows()) == (403, "manager_only", {})
+
+
+@pytest.mark.parametrize("route", OPERATORS)
+@pytest.mark.parametrize("role", ["manager", "member", "operator"])
+@pytest.mark.parametrize(
+    "scope", [None, "", "openid email", "billing.support.read", "BILLING.SUPPORT"]
+)
+def test_only_an_operator_acts_for_accounts(
+    product: Product, route: str, role: str, scope: str | None
+) -> None:
+    claims = {"role": role, "scope": scope, "account_id": product.account}
+    answer = product.call(route, claims=claims, headers=KEY)
+    assert (answer.status, answer.code, product.rows()) == (403, "operator_only", {})
+
+
+@pytest.mark.parametrize("route", OPERATORS)
+@pytest.mark.parametrize("account", ["globex", "acme#INVOICES", "a b", "x" * 200])
+def test_an_operator_makes_no_accounts(product: Product, route: str, account: str) -> None:
+    body = {"plan": "starter", "purchased": 1, "price": 1, "active": True, "reason": "Agreed."}
+    taken = ROUTES[route].takes
+    fields = taken.model_fields if taken else {}
+    answer = product.call(
+        route,
+        path={"account_id": account},
+        headers=KEY,
+        body={name: value for name, value in body.items() if name in fields} or None,
+    )
+    assert (answer.status, answer.code) == (404, "account_not_found")
+    assert not Product(account, product.sandbox).rows()
 
 
 @pytest.mark.parametrize("route", MANAGERS)

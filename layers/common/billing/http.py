@@ -33,6 +33,7 @@ from billing.domain.errors import (
 )
 
 MAX_BODY_BYTES = 64 * 1024
+OPERATORS_SCOPE = "billing.support"
 
 STATUSES: dict[type[BillingError], int] = {
     InvalidInput: 400,
@@ -58,6 +59,7 @@ class Who(StrEnum):
     SIGNED_IN = "signed in"
     MANAGER = "manager"
     MEMBER = "member"
+    OPERATOR = "operator"
     STRIPE = "Stripe"
 
 
@@ -71,6 +73,14 @@ class Caller:
     name: str
     role: str
     email_verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One of the operator's support or sales people, and the account for which they act."""
+
+    account: str
+    subject: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +160,19 @@ class Request:
         except (ValueError, RecursionError) as error:
             raise InvalidInput("malformed_json", "The body is not valid JSON.") from error
 
-    def caller(self) -> Caller:
-        """Raises NotSignedIn without verified claims, NotAllowed for claims without an account."""
+    def _claims(self) -> Mapping[str, Any]:
+        """The verified token's. Raises NotSignedIn."""
         context = self.event["requestContext"]
-        claims = (context.get("authorizer") or {}).get("jwt", {}).get("claims")
+        claims: Mapping[str, Any] | None = (
+            (context.get("authorizer") or {}).get("jwt", {}).get("claims")
+        )
         if not claims or not claims.get("sub"):
             raise NotSignedIn("not_signed_in", "Sign in first.")
+        return claims
+
+    def caller(self) -> Caller:
+        """Raises NotSignedIn without verified claims, NotAllowed for claims without an account."""
+        claims = self._claims()
         account, subject = str(claims.get("account_id") or ""), str(claims["sub"])
         if not well_formed_id(account) or not well_formed_id(subject):
             raise NotAllowed("no_account", "This sign-in belongs to no account.")
@@ -168,6 +185,21 @@ class Request:
             # The gateway hands truth values over as text.
             email_verified=str(claims.get("email_verified")).lower() == "true",
         )
+
+    def operator(self) -> Operator:
+        """Who acts for the account that the path names. Their token's own account, if it has one,
+        means nothing.
+
+        Raises NotSignedIn, NotAllowed `operator_only`, NotFound `account_not_found`.
+        """
+        claims = self._claims()
+        subject, account = str(claims["sub"]), self.path("account_id")
+        scopes = str(claims.get("scope", "")).split()
+        if OPERATORS_SCOPE not in scopes or not well_formed_id(subject):
+            raise NotAllowed("operator_only", "Only the operator's support and sales do this.")
+        if not well_formed_id(account):
+            raise NotFound("account_not_found", "There is no such account.")
+        return Operator(account, subject)
 
     def idempotency_key(self) -> str:
         """Raises InvalidInput `idempotency_key_required`, `idempotency_key_malformed`."""
@@ -185,7 +217,14 @@ class Request:
 
     def command_id(self) -> str:
         """Names what is asked for, the same each time it is asked with the same key."""
-        parts = (self.caller().account, self.route, self.idempotency_key())
+        return self._command_of(self.caller().account)
+
+    def operators_command_id(self) -> str:
+        """Of an operator, for the account that the path names."""
+        return self._command_of(self.operator().account)
+
+    def _command_of(self, account: str) -> str:
+        parts = (account, self.route, self.idempotency_key())
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40]
 
     def fingerprint(self) -> str:
@@ -268,7 +307,15 @@ def admit(route: Route, request: Request) -> None:
     """Raises NotSignedIn or NotAllowed for a caller whom the route is not for."""
     if route.who in (Who.ANYONE, Who.STRIPE):
         return
-    caller = request.caller()
+    if route.who is Who.OPERATOR:
+        request.operator()
+    else:
+        _admit_member(route, request.caller())
+    if route.idempotent:
+        request.idempotency_key()
+
+
+def _admit_member(route: Route, caller: Caller) -> None:
     if caller.role not in ("manager", "member"):
         raise NotAllowed("no_role", "This sign-in has no role in the account.")
     if route.who is Who.MANAGER and caller.role != "manager":
@@ -277,8 +324,6 @@ def admit(route: Route, request: Request) -> None:
         raise NotAllowed("no_email", "This sign-in carries no e-mail address.")
     if route.who is Who.MEMBER and caller.role != "member":
         raise NotAllowed("member_only", "Only a member does this; a manager needs no invitation.")
-    if route.idempotent:
-        request.idempotency_key()
 
 
 def problem(error: BillingError) -> Response:

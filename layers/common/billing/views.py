@@ -121,7 +121,13 @@ class CreditsView(TypedDict):
 
 
 class AddOnView(TypedDict):
+    """`status` is active or none; the rest is null unless it is active."""
+
     status: str
+    cycle: str | None
+    price: MoneyView | None
+    renews_at: str | None
+    ends_at: str | None
 
 
 class AddOnsView(TypedDict):
@@ -223,6 +229,25 @@ class SupportRequestsView(TypedDict):
     """`next_cursor` asks for the page after this one; null on the last."""
 
     items: list[SupportRequestView]
+    next_cursor: str | None
+
+
+class HappenedView(TypedDict):
+    """One line of an account's history. `by` is who did it, by the subject of their token, or
+    `stripe` or `schedule`; `reason` is an operator's."""
+
+    id: str
+    at: str
+    type: str
+    by: str
+    reason: str
+    facts: dict[str, str | int | None]
+
+
+class HistoryView(TypedDict):
+    """`next_cursor` asks for the page after this one; null on the last."""
+
+    items: list[HappenedView]
     next_cursor: str | None
 
 

@@ -44,5 +44,13 @@ def access_at(now: datetime, base: Subscription | None, grace: timedelta) -> Acc
     return Access(AccessState.ENDED, base.ends_at or base.period_start)
 
 
+def unlimited_at(
+    now: datetime, access: Access, add_on: Subscription | None, grace: timedelta
+) -> bool:
+    """Whether the account takes contacts without a price per contact: its add-on gives access as
+    the base does, and means nothing without the base's own `access`."""
+    return access.granted and access_at(now, add_on, grace).granted
+
+
 def _earlier(moment: datetime, other: datetime | None) -> datetime:
     return moment if other is None else min(moment, other)

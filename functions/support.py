@@ -1,0 +1,67 @@
+"""The operator's back office: what Support and Sales see of an account and do for it."""
+
+import re
+
+from aws_lambda_powertools import Logger
+
+from billing import runtime, settings
+from billing.adapters.dynamodb import accounts, history
+from billing.adapters.dynamodb.accounts import AccountRows
+from billing.domain.errors import NotFound
+from billing.domain.times import rfc3339
+from billing.http import Api, Request, Who, invalid_query
+from billing.usecases.overview import show_billing
+from billing.views import BillingView, HistoryView, SupportView
+
+api = Api()
+logger = Logger()
+
+_GRACE = settings.grace()
+_SUPPORT: SupportView = {"email": settings.support_email(), "url": settings.support_url()}
+_EVENT_ID = re.compile(r"[0-9TZ:-]{20}-[A-Za-z0-9-]{1,64}")
+
+
+@api.route("GET /support/accounts/{account_id}", Who.OPERATOR, gives=BillingView)
+def get_account(request: Request) -> BillingView:
+    """The account as its manager sees it"""
+    operator = request.operator()
+    rows = _rows(operator.account)
+    logger.info("seen", extra={"account": operator.account, "operator": operator.subject})
+    return show_billing(rows, runtime.now(), grace=_GRACE, support=_SUPPORT)
+
+
+@api.route(
+    "GET /support/accounts/{account_id}/history",
+    Who.OPERATOR,
+    gives=HistoryView,
+    query={"limit": "1 to 100, 20 unless told", "cursor": "next_cursor of the page before"},
+)
+def get_history(request: Request) -> HistoryView:
+    """What happened to the account, who did it and why, newest first"""
+    cursor = request.query("cursor")
+    if cursor is not None and not _EVENT_ID.fullmatch(cursor):
+        raise invalid_query("cursor", "must be a next_cursor of this list")
+    rows = _rows(request.operator().account)
+    found, more = history.page(rows.id, limit=request.limit(), before=cursor)
+    return {
+        "items": [
+            {
+                "id": name,
+                "at": rfc3339(event.at),
+                "type": event.type,
+                "by": event.by,
+                "reason": event.reason,
+                "facts": dict(event.facts),
+            }
+            for name, event in found
+        ],
+        "next_cursor": found[-1][0] if more else None,
+    }
+
+
+def _rows(account: str) -> AccountRows:
+    """Raises NotFound: operators make no accounts."""
+    rows = accounts.load(account)
+    if rows.account is None:
+        raise NotFound("account_not_found", "There is no such account.")
+    return rows

@@ -1,0 +1,156 @@
+"""What the Billing tab shows of an account, to its manager and to an operator who helps them."""
+
+from datetime import datetime, timedelta
+
+from billing.adapters.dynamodb import invoices
+from billing.adapters.dynamodb.accounts import AccountRows
+from billing.domain.access import Access, access_at, unlimited_at
+from billing.domain.account import Checkout, CheckoutStatus, MemberStatus
+from billing.domain.catalog import Kind, load_catalog
+from billing.domain.members import Team
+from billing.domain.subscription import Status, Subscription
+from billing.domain.times import rfc3339
+from billing.views import (
+    AccessView,
+    AddOnView,
+    BillingView,
+    OpenCheckout,
+    OpenInvoice,
+    SlotsView,
+    SubscriptionView,
+    SupportView,
+    member_view,
+)
+
+_CATALOG = load_catalog()
+
+
+def show_billing(
+    rows: AccountRows, now: datetime, *, grace: timedelta, support: SupportView
+) -> BillingView:
+    """The whole tab; `support` is where the page sends questions."""
+    access = access_at(now, rows.base, grace)
+    add_on = rows.subscriptions.get(Kind.ADD_ON)
+    return {
+        "account": {"id": rows.id},
+        "subscription": {
+            **_subscription(rows.base, _open_checkout(rows.checkout, now)),
+            "open_invoice": _open_invoice(rows),
+        },
+        "access": _access(access),
+        "slots": _slots(rows.team, rows.subscriptions.get(Kind.SLOTS), now),
+        "members": [member_view(member, now) for member in rows.team.listed()],
+        "credits": {"total": 0, "spent": 0, "held": 0, "remaining": 0, "mine": 0},
+        "add_ons": {"data_unlimited": _add_on(add_on, unlimited_at(now, access, add_on, grace))},
+        "support": support,
+    }
+
+
+def _open_checkout(checkout: Checkout | None, now: datetime) -> OpenCheckout | None:
+    match checkout:
+        case Checkout(status=CheckoutStatus.OPEN) if checkout.blocks(now):
+            status = "open"
+        case Checkout(status=CheckoutStatus.COMPLETED, paid=False):
+            status = "completing"
+        case _:
+            return None
+    price = _CATALOG.price(checkout.price)
+    if price is None:
+        return None
+    return {
+        "status": status,
+        "plan": price.product,
+        "cycle": price.cycle,
+        "currency": price.money.currency,
+        "url": checkout.url,
+        "expires_at": rfc3339(checkout.expires_at),
+    }
+
+
+def _subscription(base: Subscription | None, checkout: OpenCheckout | None) -> SubscriptionView:
+    if base is None:
+        return {
+            "status": _pending(checkout) or "none",
+            "plan": None,
+            "cycle": None,
+            "price": None,
+            "renews_at": None,
+            "ends_at": None,
+            "next_charge": None,
+            "pending_cycle": None,
+            "card": None,
+            "checkout": checkout,
+            "open_invoice": None,
+        }
+    price = base.price * base.quantity
+    renews_at = rfc3339(base.period_end) if base.renews else None
+    return {
+        "status": (not base.live and _pending(checkout)) or base.status,
+        "plan": {"id": base.plan, "name": base.plan_name},
+        "cycle": base.cycle,
+        "price": price.view(),
+        "renews_at": renews_at,
+        "ends_at": rfc3339(base.ends_at) if base.ends_at else None,
+        "next_charge": {**base.next_charge.view(), "at": renews_at} if renews_at else None,
+        "pending_cycle": base.pending_cycle,
+        "card": base.card,
+        "checkout": None if base.live else checkout,
+        "open_invoice": None,
+    }
+
+
+def _open_invoice(rows: AccountRows) -> OpenInvoice | None:
+    """What an overdue account has to pay: one more query, for those accounts only."""
+    if rows.base is None or rows.base.status is not Status.PAST_DUE:
+        return None
+    found, _ = invoices.page(rows.id, limit=1, where={"status": "open", "kind": "subscription"})
+    for invoice in found:
+        return {
+            "id": invoice.id,
+            "number": invoice.number,
+            "amount_due": invoice.amount_due.view(),
+            "url": invoice.hosted_url,
+        }
+    return None
+
+
+def _pending(checkout: OpenCheckout | None) -> str:
+    return "pending" if checkout is not None and checkout["status"] == "completing" else ""
+
+
+def _access(access: Access) -> AccessView:
+    return {"state": access.state, "until": rfc3339(access.until) if access.until else None}
+
+
+def _slots(team: Team, bought: Subscription | None, now: datetime) -> SlotsView:
+    """`price` is of one slot: theirs if they have any, else the catalog's."""
+    live = bought is not None and bought.live
+    price = bought.price if bought and live else _CATALOG.of(Kind.SLOTS)[0].prices[0].money
+    holders = team.holders(now)
+    return {
+        "purchased": team.purchased,
+        "occupied": len(holders),
+        "invited": sum(member.status is MemberStatus.INVITED for member in holders),
+        "free": team.free(now),
+        "pending_purchased": team.slots.pending_purchased,
+        "price": price.view(),
+        "renews_at": rfc3339(bought.period_end) if bought and bought.renews else None,
+    }
+
+
+def _add_on(bought: Subscription | None, active: bool) -> AddOnView:
+    if bought is None or not active:
+        return {
+            "status": "none",
+            "cycle": None,
+            "price": None,
+            "renews_at": None,
+            "ends_at": None,
+        }
+    return {
+        "status": "active",
+        "cycle": bought.cycle,
+        "price": bought.price.view(),
+        "renews_at": rfc3339(bought.period_end) if bought.renews else None,
+        "ends_at": rfc3339(bought.ends_at) if bought.ends_at else None,
+    }
