@@ -38,9 +38,9 @@ def list_members(request: Request) -> MembersView:
 @api.route("POST /members", Who.MANAGER, takes=Invitation, gives=MemberView, status=201)
 def invite(request: Request, invited: Invitation) -> MemberView:
     """Invites an address, which takes a slot for 14 days; the same address again renews that"""
-    now = runtime.now()
-    account, name = request.caller().account, invited.name or ""
-    return member_view(invite_member(account, invited.email, name, _GRACE, now), now)
+    caller, now, name = request.caller(), runtime.now(), invited.name or ""
+    member = invite_member(caller.account, caller.subject, invited.email, name, _GRACE, now)
+    return member_view(member, now)
 
 
 @api.route("POST /invitations/accept", Who.MEMBER, gives=MemberView)
@@ -56,7 +56,8 @@ def accept(request: Request) -> MemberView:
 @api.route("DELETE /members/{id}", Who.MANAGER, status=204)
 def remove(request: Request) -> Response:
     """Removes a member or withdraws an invitation, and frees the slot; again changes nothing"""
-    remove_member(request.caller().account, request.path("id"))
+    caller = request.caller()
+    remove_member(caller.account, caller.subject, request.path("id"), runtime.now())
     return Response(204, "", {"cache-control": "no-store"})
 
 

@@ -20,9 +20,9 @@ _CATALOG = load_catalog()
 )
 def change_cycle(request: Request, wanted: CycleChoice) -> CycleView:
     """Another cycle from the next renewal on; the present one takes a pending change back"""
-    command = Command(request.command_id(), request.fingerprint())
+    caller, command = request.caller(), Command(request.command_id(), request.fingerprint())
     return subscription.change_cycle(
-        request.caller().account, command, _CATALOG, wanted.cycle, runtime.now()
+        caller.account, caller.subject, command, _CATALOG, wanted.cycle, runtime.now()
     )
 
 
@@ -37,12 +37,12 @@ def open_card_page(request: Request) -> LinkView:
 @api.route("POST /subscription/cancel", Who.MANAGER, takes=Cancellation, gives=CancelView)
 def cancel(request: Request, goodbye: Cancellation) -> CancelView:
     """Base, slots and add-on end together with what is paid, and nothing is billed again"""
-    return subscription.cancel(
-        request.caller().account, Goodbye(goodbye.reason, goodbye.comment), runtime.now()
-    )
+    caller, why = request.caller(), Goodbye(goodbye.reason, goodbye.comment)
+    return subscription.cancel(caller.account, caller.subject, why, runtime.now())
 
 
 @api.route("POST /subscription/resume", Who.MANAGER, gives=ResumeView)
 def resume(request: Request) -> ResumeView:
     """Undoes a cancellation, until it takes effect"""
-    return subscription.resume(request.caller().account)
+    caller = request.caller()
+    return subscription.resume(caller.account, caller.subject, runtime.now())

@@ -1,6 +1,7 @@
 """What happened to an account, as it is kept and read."""
 
 import uuid
+from dataclasses import replace
 
 from billing.adapters.dynamodb import history
 from billing.adapters.dynamodb.transaction import Transaction
@@ -19,11 +20,12 @@ def test_history_is_read_newest_first_in_pages(aws: None) -> None:
     assert history.page(account, limit=2, before=newest[-1][0])[0][0][1] == told[0]
 
 
-def test_what_happens_in_one_second_is_all_kept(aws: None) -> None:
+def test_what_happens_in_one_second_is_all_kept_in_its_order(aws: None) -> None:
     account = uuid.uuid4().hex
-    for _ in range(3):
-        _happened(account, _event(1))
-    assert [event for _, event in history.page(account, limit=9)[0]] == [_event(1)] * 3
+    told = [replace(_event(1), by=f"person {number}") for number in range(5)]
+    for event in told:
+        _happened(account, event)
+    assert [event for _, event in history.page(account, limit=9)[0]] == told[::-1]
 
 
 def _event(day: int) -> Event:

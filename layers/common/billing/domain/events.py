@@ -1,8 +1,13 @@
 """What happened to an account: its history, and what the bus tells everybody else."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+
+from billing.domain.account import Member, MemberStatus
+from billing.domain.catalog import Kind
+from billing.domain.subscription import Status, Subscription
+from billing.domain.times import rfc3339
 
 STRIPE = "stripe"
 """Who did it, where Stripe did: a renewal, a failed payment."""
@@ -25,3 +30,102 @@ class Event:
     by: str
     reason: str = ""
     facts: Mapping[str, Fact] = field(default_factory=dict)
+
+
+Told = tuple[str, dict[str, Fact]]
+"""An event's type and facts."""
+
+_OVERDUE = (Status.PAST_DUE, Status.UNPAID)
+_PAID = (Status.ACTIVE, Status.TRIALING)
+_OF_MEMBERS = {
+    MemberStatus.INVITED: "member.invited",
+    MemberStatus.ACTIVE: "member.joined",
+    MemberStatus.EXPIRED: "member.invitation_expired",
+    MemberStatus.WITHDRAWN: "member.invitation_withdrawn",
+    MemberStatus.REMOVED: "member.removed",
+}
+
+
+def of_member(member: Member) -> Told:
+    """What a membership's new row tells: an id, never an address."""
+    facts: dict[str, Fact] = {"member": member.id}
+    if member.status is MemberStatus.INVITED and member.expires_at is not None:
+        facts["expires_at"] = rfc3339(member.expires_at)
+    return _OF_MEMBERS[member.status], facts
+
+
+def of_subscription(before: Subscription | None, after: Subscription) -> list[Told]:
+    """What became of a subscription from one snapshot to the next, whoever brought it about.
+
+    Types begin with what is subscribed to: `subscription.renewed`, `slots.changed`. What came and
+    went between the two snapshots is not told.
+    """
+    if before is None or before.id != after.id:
+        told = [("started", {**_contents(after), "renews_at": rfc3339(after.period_end)})]
+    else:
+        told = [
+            *_paid(before, after),
+            *_changed(before, after),
+            *_planned(before, after),
+            *_ended(before, after),
+        ]
+    return [(f"{after.kind}.{what}", {"subscription": after.id, **facts}) for what, facts in told]
+
+
+def _contents(snapshot: Subscription) -> dict[str, Fact]:
+    price = snapshot.price * snapshot.quantity
+    return {
+        "plan": snapshot.plan,
+        "cycle": snapshot.cycle,
+        "quantity": snapshot.quantity,
+        "amount": price.amount,
+        "currency": price.currency,
+    }
+
+
+def _paid(before: Subscription, after: Subscription) -> Iterator[Told]:
+    if after.status in _OVERDUE and before.status not in _OVERDUE:
+        yield "payment_failed", {**_contents(after), "due_at": rfc3339(after.period_start)}
+    elif before.status in _OVERDUE and after.status in _PAID:
+        yield "payment_recovered", {**_contents(after), "renews_at": rfc3339(after.period_end)}
+    elif after.period_start > before.period_start and after.status in _PAID:
+        yield "renewed", {**_contents(after), "renews_at": rfc3339(after.period_end)}
+
+
+def _changed(before: Subscription, after: Subscription) -> Iterator[Told]:
+    if before.plan != after.plan:
+        yield "plan_changed", {"from": before.plan, "to": after.plan}
+    if before.cycle != after.cycle:
+        yield "cycle_changed", {"from": before.cycle, "to": after.cycle}
+    if before.quantity != after.quantity:
+        yield "changed", {"from": before.quantity, "to": after.quantity}
+    if before.card != after.card and after.kind is Kind.SUBSCRIPTION:
+        yield "card_changed", {}
+
+
+def _planned(before: Subscription, after: Subscription) -> Iterator[Told]:
+    """A plan that is gone with its period has come true, or ended with the subscription."""
+    if after.pending is not None and after.pending != before.pending:
+        yield (
+            "change_planned",
+            {
+                "cycle": after.pending.cycle,
+                "quantity": after.pending.quantity,
+                "amount": after.next_charge.amount,
+                "currency": after.next_charge.currency,
+                "at": rfc3339(after.period_end),
+            },
+        )
+    same_period = before.period_start == after.period_start
+    if after.pending is None and before.pending is not None and same_period and after.live:
+        yield "change_withdrawn", {}
+
+
+def _ended(before: Subscription, after: Subscription) -> Iterator[Told]:
+    if before.live and not after.live:
+        yield "ended", {"at": rfc3339(after.ends_at) if after.ends_at else None}
+    elif after.live and after.ends_at != before.ends_at:
+        if after.ends_at is None:
+            yield "kept", {"renews_at": rfc3339(after.period_end)}
+        else:
+            yield "cancelled", {"ends_at": rfc3339(after.ends_at)}

@@ -14,8 +14,8 @@ from billing.domain.errors import Conflict, NotFound
 
 INVITATION_LASTS = timedelta(days=14)
 
-_RELEASED_AT_ONCE = 90
-"""A transaction holds 100 writes."""
+_RELEASED_AT_ONCE = 45
+"""A transaction holds 100 writes: each released one is a row and an event."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,9 @@ from billing.adapters.stripe.events import StripeEvent
 from billing.adapters.stripe.gateway import CheckoutFacts
 from billing.domain.account import Checkout, CheckoutStatus
 from billing.domain.catalog import Kind
-from billing.domain.subscription import Subscription, rivals, supersedes
+from billing.domain.events import STRIPE
+from billing.domain.subscription import Subscription
+from billing.usecases.snapshots import put_snapshot
 from billing.usecases.subscription import end_with_base
 
 logger = Logger(child=True)
@@ -145,14 +147,8 @@ def _account_of(event: StripeEvent) -> str | None:
 
 
 def _replace_snapshot(rows: AccountRows, fetched: Subscription | None, write: Transaction) -> None:
-    if fetched is None:
-        return
-    present = rows.subscriptions.get(fetched.kind)
-    if rivals(fetched, present):
-        alert("an account has two live subscriptions", subscription=fetched.id)
-    if supersedes(fetched, present):
-        version = rows.version_of(keys.subscription_key(rows.id, fetched.kind))
-        accounts.put_subscription(write, rows.id, fetched, version=version)
+    if fetched is not None:
+        put_snapshot(write, rows, fetched, by=STRIPE, at=runtime.now())
 
 
 def _after(checkout: Checkout, facts: CheckoutFacts, event: StripeEvent) -> Checkout:

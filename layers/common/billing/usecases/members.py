@@ -9,14 +9,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from billing import runtime
-from billing.adapters.dynamodb import accounts, keys
+from billing.adapters.dynamodb import accounts, history, keys
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
 from billing.domain import members
 from billing.domain.access import access_at
-from billing.domain.account import Member
+from billing.domain.account import Member, MemberStatus
 from billing.domain.catalog import Kind
 from billing.domain.errors import Conflict
+from billing.domain.events import SCHEDULE, Event, of_member
 from billing.domain.members import Change, Team
 
 _TRIES = 10
@@ -26,8 +27,13 @@ Decision = Callable[[Team, AccountRows, Transaction], Change]
 """May add to the transaction what else its decision rests on."""
 
 
-def invite_member(account: str, email: str, name: str, grace: timedelta, now: datetime) -> Member:
-    """Raises Conflict `no_access`, `already_member`, `no_free_slot`; Unavailable."""
+def invite_member(
+    account: str, by: str, email: str, name: str, grace: timedelta, now: datetime
+) -> Member:
+    """`by` is the manager's subject.
+
+    Raises Conflict `no_access`, `already_member`, `no_free_slot`; Unavailable.
+    """
 
     def decide(team: Team, rows: AccountRows, write: Transaction) -> Change:
         if not access_at(now, rows.base, grace).granted:
@@ -37,21 +43,28 @@ def invite_member(account: str, email: str, name: str, grace: timedelta, now: da
             write.unchanged(key, version=rows.version_of(key))
         return members.invite(team, email, name, now)
 
-    return _changed(account, decide)
+    return _changed(account, by, now, decide)
 
 
 def accept_invitation(account: str, subject: str, email: str, name: str, now: datetime) -> Member:
     """`email` is the token's, and verified. Raises NotFound `invitation_not_found`, Conflict
     `invitation_expired`, `already_accepted`, `already_member`; Unavailable."""
-    return _changed(account, lambda team, *_: members.accept(team, subject, email, name, now))
+
+    def decide(team: Team, rows: AccountRows, write: Transaction) -> Change:
+        return members.accept(team, subject, email, name, now)
+
+    return _changed(account, subject, now, decide)
 
 
-def remove_member(account: str, member: str) -> Member:
-    """Raises NotFound `member_not_found`, Conflict `manager_stays`; Unavailable."""
-    return _changed(account, lambda team, *_: members.remove(team, member))
+def remove_member(account: str, by: str, member: str, now: datetime) -> Member:
+    """`by` is the manager's subject.
+
+    Raises NotFound `member_not_found`, Conflict `manager_stays`; Unavailable.
+    """
+    return _changed(account, by, now, lambda team, *_: members.remove(team, member))
 
 
-def _changed(account: str, decide: Decision) -> Member:
+def _changed(account: str, by: str, now: datetime, decide: Decision) -> Member:
     for _ in range(_TRIES):
         slots, version = accounts.load_slots(account)
         rows = accounts.load(account)
@@ -62,6 +75,9 @@ def _changed(account: str, decide: Decision) -> Member:
         for member in change.written:
             key = keys.member_key(account, member.id)
             accounts.put_member(write, account, member, version=rows.version_of(key))
+            type_, facts = of_member(member)
+            who = SCHEDULE if member.status is MemberStatus.EXPIRED else by
+            history.append(write, account, Event(type=type_, at=now, by=who, facts=facts))
         accounts.put_slots(write, account, change.slots, version=version)
         try:
             write.commit()

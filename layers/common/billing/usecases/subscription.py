@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from billing.adapters.dynamodb import accounts, keys, marks
+from billing.adapters.dynamodb import accounts, marks
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.marks import AlreadyDone, Command
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
 from billing.adapters.stripe import changes, gateway
 from billing.domain.catalog import Catalog, Kind
 from billing.domain.errors import Conflict
-from billing.domain.subscription import Status, Subscription, supersedes
+from billing.domain.subscription import Status, Subscription
 from billing.domain.times import rfc3339
+from billing.usecases.snapshots import put_snapshot
 from billing.views import CancelView, CycleView, LinkView, ResumeView
 
 _TRIES = 5
@@ -35,7 +36,7 @@ class Goodbye:
 
 
 def change_cycle(
-    account: str, command: Command, catalog: Catalog, cycle: str, now: datetime
+    account: str, by: str, command: Command, catalog: Catalog, cycle: str, now: datetime
 ) -> CycleView:
     """From the next renewal on; the present cycle takes a pending change back.
 
@@ -51,7 +52,7 @@ def change_cycle(
         changes.release_plan(base.id)
     elif price.cycle is not base.pending_cycle:
         changes.plan_change(base.id, price.cycle, price=price.lookup_key, quantity=None)
-    fresh = _record(account, base.id)
+    fresh = _record(account, base.id, by, now)
     answer = CycleView(
         cycle=fresh.cycle,
         pending_cycle=fresh.pending_cycle,
@@ -61,7 +62,7 @@ def change_cycle(
     return answer
 
 
-def cancel(account: str, goodbye: Goodbye, now: datetime) -> CancelView:
+def cancel(account: str, by: str, goodbye: Goodbye, now: datetime) -> CancelView:
     """Nothing is billed again: not the base, not slots, not the add-on. Access stays to the end
     of what is paid; what is not paid ends now. Cancelling twice is cancelling once.
 
@@ -76,12 +77,12 @@ def cancel(account: str, goodbye: Goodbye, now: datetime) -> CancelView:
         changes.end_now(base.id)
     elif base.ends_at is None:
         changes.end_with_period(base.id, goodbye.text)
-    fresh = _record(account, base.id)
+    fresh = _record(account, base.id, by, now, goodbye.reason)
     assert fresh.ends_at is not None
     for each in rows.subscriptions.values():
         if each.live and each.kind is not Kind.SUBSCRIPTION:
             end_with_base(each, fresh, now)
-            _record(account, each.id)
+            _record(account, each.id, by, now, goodbye.reason)
     return CancelView(ends_at=rfc3339(fresh.ends_at))
 
 
@@ -105,7 +106,7 @@ def _outlives(other: Subscription, moment: datetime) -> bool:
     return other.live and (other.ends_at is None or other.ends_at > moment)
 
 
-def resume(account: str) -> ResumeView:
+def resume(account: str, by: str, now: datetime) -> ResumeView:
     """Undoes a cancellation until it takes effect. Raises Conflict `not_subscribed`."""
     rows = accounts.load(account)
     base = _live(rows)
@@ -113,7 +114,7 @@ def resume(account: str) -> ResumeView:
     for each in sorted(rows.subscriptions.values(), key=lambda each: each.id == base.id):
         if each.live and each.ends_at is not None:
             changes.keep(each.id)
-            _record(account, each.id)
+            _record(account, each.id, by, now)
     return ResumeView(renews_at=rfc3339(accounts.load(account).subscriptions[base.kind].period_end))
 
 
@@ -149,18 +150,18 @@ def _renewing(rows: AccountRows) -> Subscription:
     return base
 
 
-def _record(account: str, subscription_id: str) -> Subscription:
+def _record(
+    account: str, subscription_id: str, by: str, now: datetime, reason: str = ""
+) -> Subscription:
     """The subscription as Stripe has it now, written against the row as it was read before."""
     for _ in range(_TRIES):
         rows = accounts.load(account)
         fresh = gateway.subscription(subscription_id)
         if fresh is None:
             raise LookupError(f"{subscription_id} is no longer ours")
-        if not supersedes(fresh, rows.subscriptions.get(fresh.kind)):
-            return fresh
         write = Transaction()
-        version = rows.version_of(keys.subscription_key(account, fresh.kind))
-        accounts.put_subscription(write, account, fresh, version=version)
+        if not put_snapshot(write, rows, fresh, by=by, at=now, reason=reason):
+            return fresh
         try:
             write.commit()
         except StaleWrite:

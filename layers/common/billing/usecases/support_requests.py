@@ -3,9 +3,10 @@
 from datetime import datetime, timedelta
 
 from billing import runtime
-from billing.adapters.dynamodb import support_requests
+from billing.adapters.dynamodb import history, support_requests
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
 from billing.domain.errors import TooMany
+from billing.domain.events import Event, Fact
 from billing.domain.support_requests import A_DAY_AT_MOST, SupportRequest, Topic
 
 _TRIES = 10
@@ -32,6 +33,9 @@ def record_support_request(
         )
         write = Transaction()
         support_requests.insert(write, account, request, otherwise=StaleWrite(request.id))
+        facts: dict[str, Fact] = {"request": request.id, "topic": topic}
+        sent = Event(type="support_request.sent", at=now, by=subject, facts=facts)
+        history.append(write, account, sent)
         try:
             write.commit()
         except StaleWrite:
