@@ -238,7 +238,7 @@ def test_a_removed_members_token_is_refused_from_that_instant_on(team: Product) 
     before = team.rows()
     more: dict[str, Any] = {
         "claims": claims(),
-        "path": {"id": "1795435200-in_1", "file": "x"},
+        "path": {"id": "1795435200-in_1", "file": "x", "account_id": team.account},
         "headers": {"idempotency-key": "one"},
     }
     refused = {route: team.call(route, **more).status for route in signed_in}
