@@ -237,7 +237,7 @@ def test_a_removed_members_token_is_refused_from_that_instant_on(team: Product) 
     remove(team, join(team))
     before = team.rows()
     more: dict[str, Any] = {
-        "claims": claims(),
+        "claims": claims(scope=None),
         "path": {"id": "1795435200-in_1", "file": "x", "account_id": team.account},
         "headers": {"idempotency-key": "one"},
     }
