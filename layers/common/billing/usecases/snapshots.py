@@ -9,9 +9,12 @@ from datetime import datetime
 from billing.adapters.alerts import alert
 from billing.adapters.dynamodb import accounts, history, keys
 from billing.adapters.dynamodb.accounts import AccountRows
-from billing.adapters.dynamodb.transaction import Transaction
+from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
+from billing.adapters.stripe import gateway
 from billing.domain.events import Event, of_subscription
 from billing.domain.subscription import Subscription, rivals, supersedes
+
+_TRIES = 5
 
 
 def put_snapshot(
@@ -34,3 +37,23 @@ def put_snapshot(
     for type_, facts in of_subscription(present, fetched):
         history.append(write, rows.id, Event(type=type_, at=at, by=by, reason=reason, facts=facts))
     return True
+
+
+def record(
+    account: str, subscription_id: str, by: str, now: datetime, reason: str = ""
+) -> Subscription:
+    """The subscription as Stripe has it now, written against the row as it was read before."""
+    for _ in range(_TRIES):
+        rows = accounts.load(account)
+        fresh = gateway.subscription(subscription_id)
+        if fresh is None:
+            raise LookupError(f"{subscription_id} is no longer ours")
+        write = Transaction()
+        if not put_snapshot(write, rows, fresh, by=by, at=now, reason=reason):
+            return fresh
+        try:
+            write.commit()
+        except StaleWrite:
+            continue
+        return fresh
+    raise unavailable()

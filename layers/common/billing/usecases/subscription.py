@@ -10,16 +10,15 @@ from typing import Any, cast
 from billing.adapters.dynamodb import accounts, marks
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.marks import AlreadyDone, Command
-from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
+from billing.adapters.dynamodb.transaction import Transaction
 from billing.adapters.stripe import changes, gateway
 from billing.domain.catalog import Catalog, Kind
 from billing.domain.errors import Conflict
 from billing.domain.subscription import Status, Subscription
 from billing.domain.times import rfc3339
-from billing.usecases.snapshots import put_snapshot
+from billing.usecases.snapshots import record
 from billing.views import CancelView, CycleView, LinkView, ResumeView
 
-_TRIES = 5
 _CARD_PAGE_OPEN_FOR = timedelta(hours=1)
 
 
@@ -45,14 +44,14 @@ def change_cycle(
     """
     if (first := _first_answer(account, command)) is not None:
         return cast(CycleView, first)
-    base = _renewing(accounts.load(account))
+    base = renewing(accounts.load(account))
     price = catalog.subscription_price(base.plan, cycle, base.price.currency)
     assert price.cycle is not None
     if price.cycle is base.cycle:
         changes.release_plan(base.id)
     elif price.cycle is not base.pending_cycle:
         changes.plan_change(base.id, price.cycle, price=price.lookup_key, quantity=None)
-    fresh = _record(account, base.id, by, now)
+    fresh = record(account, base.id, by, now)
     answer = CycleView(
         cycle=fresh.cycle,
         pending_cycle=fresh.pending_cycle,
@@ -69,7 +68,7 @@ def cancel(account: str, by: str, goodbye: Goodbye, now: datetime) -> CancelView
     Raises Conflict `not_subscribed`.
     """
     rows = accounts.load(account)
-    base = _live(rows)
+    base = live(rows)
     for each in rows.subscriptions.values():
         if each.live:
             changes.release_plan(each.id)
@@ -77,12 +76,12 @@ def cancel(account: str, by: str, goodbye: Goodbye, now: datetime) -> CancelView
         changes.end_now(base.id)
     elif base.ends_at is None:
         changes.end_with_period(base.id, goodbye.text)
-    fresh = _record(account, base.id, by, now, goodbye.reason)
+    fresh = record(account, base.id, by, now, goodbye.reason)
     assert fresh.ends_at is not None
     for each in rows.subscriptions.values():
         if each.live and each.kind is not Kind.SUBSCRIPTION:
             end_with_base(each, fresh, now)
-            _record(account, each.id, by, now, goodbye.reason)
+            record(account, each.id, by, now, goodbye.reason)
     return CancelView(ends_at=rfc3339(fresh.ends_at))
 
 
@@ -109,12 +108,12 @@ def _outlives(other: Subscription, moment: datetime) -> bool:
 def resume(account: str, by: str, now: datetime) -> ResumeView:
     """Undoes a cancellation until it takes effect. Raises Conflict `not_subscribed`."""
     rows = accounts.load(account)
-    base = _live(rows)
+    base = live(rows)
     # The base comes last: until it renews again, a try that was cut off can be repeated.
     for each in sorted(rows.subscriptions.values(), key=lambda each: each.id == base.id):
         if each.live and each.ends_at is not None:
             changes.keep(each.id)
-            _record(account, each.id, by, now)
+            record(account, each.id, by, now)
     return ResumeView(renews_at=rfc3339(accounts.load(account).subscriptions[base.kind].period_end))
 
 
@@ -123,7 +122,7 @@ def open_card_page(account: str, command: Command, return_to: str, now: datetime
     if (first := _first_answer(account, command)) is not None:
         return cast(LinkView, first)
     rows = accounts.load(account)
-    base = _live(rows)
+    base = live(rows)
     assert rows.account is not None
     assert rows.account.customer is not None
     ends = now + _CARD_PAGE_OPEN_FOR
@@ -135,39 +134,22 @@ def open_card_page(account: str, command: Command, return_to: str, now: datetime
     return answer
 
 
-def _live(rows: AccountRows) -> Subscription:
+def live(rows: AccountRows) -> Subscription:
+    """The base that is billed. Raises Conflict `not_subscribed`."""
     if rows.base is None or not rows.base.live:
         raise Conflict("not_subscribed", "This account has no subscription.")
     return rows.base
 
 
-def _renewing(rows: AccountRows) -> Subscription:
-    base = _live(rows)
+def renewing(rows: AccountRows) -> Subscription:
+    """The base, paid for and going on. Raises Conflict `not_subscribed`, `subscription_ending`,
+    `payment_due`."""
+    base = live(rows)
     if base.ends_at is not None:
         raise Conflict("subscription_ending", "The subscription ends. Keep it first.")
     if base.status is not Status.ACTIVE:
         raise Conflict("payment_due", "The last renewal is not paid yet. Pay it first.")
     return base
-
-
-def _record(
-    account: str, subscription_id: str, by: str, now: datetime, reason: str = ""
-) -> Subscription:
-    """The subscription as Stripe has it now, written against the row as it was read before."""
-    for _ in range(_TRIES):
-        rows = accounts.load(account)
-        fresh = gateway.subscription(subscription_id)
-        if fresh is None:
-            raise LookupError(f"{subscription_id} is no longer ours")
-        write = Transaction()
-        if not put_snapshot(write, rows, fresh, by=by, at=now, reason=reason):
-            return fresh
-        try:
-            write.commit()
-        except StaleWrite:
-            continue
-        return fresh
-    raise unavailable()
 
 
 def _first_answer(account: str, command: Command) -> dict[str, Any] | None:
