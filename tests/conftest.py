@@ -40,11 +40,11 @@ _missed: list[str] = []
 # First, because the runner reads the groups in the same hook.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares a running stack or a module's sandbox stays together in one process."""
+    """What shares a running stack, a browser or a module's sandbox stays in one process."""
     for item in items:
-        needs_stack = "stack" in getattr(item, "fixturenames", ())
-        group = "stack" if needs_stack else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+        fixtures = getattr(item, "fixturenames", ())
+        shared = (each for each in ("stack", "browser") if each in fixtures)
+        item.add_marker(pytest.mark.xdist_group(next(shared, str(item.path))))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -55,6 +55,7 @@ class _Sender(BaseHTTPRequestHandler):
     """Answers as the function does behind API Gateway."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1
 
     def do_GET(self) -> None:
         event = json.loads(_EVENT.read_text())

@@ -25,11 +25,16 @@ import support
 import support_requests
 import webhook_process
 import webhook_receive
+from billing import runtime
+from billing.adapters.dynamodb import marks
+from billing.adapters.dynamodb.transaction import Transaction
 from billing.adapters.stripe.events import StripeEvent
 from billing.adapters.stripe.gateway import price_id
 from billing.adapters.stripe.snapshots import noted
 from billing.http import Api
 from tests.factories import api_event, event_file, unsigned
+
+_wire = httpx.Client(timeout=30)
 
 API_KEY = "sk_test_sandbox"
 WEBHOOK_SECRET = "whsec_tests"
@@ -117,7 +122,7 @@ class Product:
 
     def pay(self, url: str, card: str = VISA, **more: Any) -> httpx.Response:
         session = url.rsplit("/", 1)[1].split("#")[0]
-        return httpx.post(
+        return _wire.post(
             f"{self.sandbox}/sandbox/checkout/{session}/pay", json={"card": card, **more}
         )
 
@@ -143,7 +148,7 @@ class Product:
     def happened(self, *types: str) -> list[dict[str, Any]]:
         """Stripe's events of this account's customers, oldest first; of `types` if given."""
         # As bytes on the wire: the client would make Decimals of some numbers.
-        listed = httpx.get(
+        listed = _wire.get(
             f"{self.sandbox}/v1/events",
             params={"limit": 100},
             headers={"authorization": f"Bearer {API_KEY}"},
@@ -197,6 +202,13 @@ class Product:
         assert self.process() == []
         return queued
 
+    def everything_is_recorded(self) -> None:
+        """The reconciler looks at nothing that happened an hour ago or earlier."""
+        _, version = marks.reconciled_until()
+        write = Transaction()
+        marks.put_reconciled_until(write, runtime.now(), version=version)
+        write.commit()
+
     def command(self, route: str, body: Any = None, *, key: str = "", **more: Any) -> Answer:
         """A manager's command, under a key of its own unless told."""
         headers = {"idempotency-key": key or uuid.uuid4().hex}
@@ -223,26 +235,24 @@ class Product:
 
     def advance(self, duration: str) -> None:
         """Moves the clock of Stripe and of the product, for example by `P1M`."""
-        answer = httpx.post(f"{self.sandbox}/sandbox/clock", json={"advance": duration}, timeout=30)
+        answer = _wire.post(f"{self.sandbox}/sandbox/clock", json={"advance": duration}, timeout=30)
         assert answer.status_code == 200, answer.text
 
     def settle(self, intent: str, *, succeed: bool) -> None:
         """A payment that settles later comes, or fails."""
         address = f"{self.sandbox}/sandbox/payments/{intent}/settle"
-        answer = httpx.post(address, json={"succeed": succeed})
+        answer = _wire.post(address, json={"succeed": succeed})
         assert answer.status_code == 200, answer.text
 
     def leave(self) -> None:
         """Nothing of this account renews in the tests to come."""
-        if not self.went_to_stripe:
-            return
         for customer in self.customers():
             self.at_stripe.v1.customers.delete(customer.id)
 
     def order_faults(self, faults: list[tuple[str, str, str]]) -> None:
         """The next requests of these methods and paths fail at Stripe's side in these ways."""
         ordered = [{"method": one, "path": path, "fault": how} for one, path, how in faults]
-        answer = httpx.post(f"{self.sandbox}/sandbox/faults", json={"next": ordered})
+        answer = _wire.post(f"{self.sandbox}/sandbox/faults", json={"next": ordered})
         assert answer.status_code == 200, answer.text
 
     def rows(self) -> dict[tuple[str, str], dict[str, Any]]:
