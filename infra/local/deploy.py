@@ -17,6 +17,7 @@ STACK = "billing"
 BUCKET = "artifacts"
 _DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 _DIGEST = "Digest"
+_TEMPLATE = "template.json"
 _POLL = {"Delay": 0.1, "MaxAttempts": 600}
 
 
@@ -89,10 +90,12 @@ class Deployment:
         packager = template.Packager(built, BUCKET, self.url, self._upload)
         body = packager.package(self.template, parameters)
         body["Parameters"][_DIGEST] = {"Type": "String"}
+        # Given whole, a template may have 51,200 bytes only.
+        self._upload(_TEMPLATE, json.dumps(body).encode())
         try:
             change(
                 StackName=STACK,
-                TemplateBody=json.dumps(body),
+                TemplateURL=f"{self.url}/{BUCKET}/{_TEMPLATE}",
                 Parameters=[
                     {"ParameterKey": name, "ParameterValue": value}
                     for name, value in {**parameters, _DIGEST: digest}.items()
@@ -108,7 +111,10 @@ class Deployment:
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
 
     def _reasons(self) -> str:
-        events = self.cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+        try:
+            events = self.cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+        except ClientError:
+            return "Nothing was begun."
         return "\n".join(
             f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
             for event in events
