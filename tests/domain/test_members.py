@@ -14,7 +14,6 @@ from billing.domain.errors import Conflict, NotFound
 from billing.domain.members import (
     INVITATION_LASTS,
     Change,
-    Slots,
     Team,
     accept,
     counted,
@@ -24,6 +23,7 @@ from billing.domain.members import (
     remove,
     well_formed_email,
 )
+from billing.domain.slots import Slots
 from tests.factories import NOON, member
 
 LATER = NOON + INVITATION_LASTS

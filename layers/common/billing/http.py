@@ -336,6 +336,8 @@ def problem(error: BillingError) -> Response:
         "detail": error.detail,
         "code": error.code,
     }
+    if isinstance(error, Conflict):
+        document = {**error.more, **document}
     errors: tuple[FieldError, ...] = getattr(error, "errors", ())
     if errors:
         document["errors"] = [{"field": each.field, "message": each.message} for each in errors]

@@ -92,6 +92,15 @@ class Catalog:
                 return price
         raise _unknown("currency", wanted, [price.money.currency for price in of_cycle])
 
+    def slot_price(self, currency: str) -> Price:
+        """Of one slot for a month. Raises RuleRefused `unknown_currency`."""
+        prices = [price for slot in self.of(Kind.SLOTS) for price in slot.prices]
+        monthly = [price for price in prices if price.cycle is Cycle.MONTHLY]
+        for price in monthly:
+            if price.money.currency == currency:
+                return price
+        raise _unknown("currency", currency, [price.money.currency for price in monthly])
+
 
 def _unknown(field: str, value: str, known: list[str]) -> RuleRefused:
     choices = ", ".join(dict.fromkeys(known))

@@ -3,6 +3,7 @@
 Statuses are http.py's alone. `code` is stable and part of the contract; `detail` is for people.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -60,7 +61,11 @@ class NotFound(BillingError):
 
 
 class Conflict(BillingError):
-    """The present state is against it: look again, then decide."""
+    """The present state is against it: look again, then decide; `more` is what there is to see."""
+
+    def __init__(self, code: str, detail: str, more: Mapping[str, object] | None = None) -> None:
+        super().__init__(code, detail)
+        self.more = more or {}
 
 
 class RuleRefused(BillingError):

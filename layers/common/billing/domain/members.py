@@ -11,26 +11,12 @@ from datetime import datetime, timedelta
 
 from billing.domain.account import Member, MemberStatus, Role
 from billing.domain.errors import Conflict, NotFound
+from billing.domain.slots import Slots
 
 INVITATION_LASTS = timedelta(days=14)
 
 _RELEASED_AT_ONCE = 45
 """A transaction holds 100 writes: each released one is a row and an event."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slots:
-    """One for each invitation and each active member; an invitation that expired is counted until
-    something releases it. `pending_purchased` is a lower number bought from the next renewal on.
-    """
-
-    occupied: int = 0
-    pending_purchased: int | None = None
-
-    def room(self, purchased: int) -> int:
-        """Less than nothing where more are occupied than paid for."""
-        limit = purchased if self.pending_purchased is None else self.pending_purchased
-        return min(limit, purchased) - self.occupied
 
 
 @dataclass(frozen=True, slots=True)

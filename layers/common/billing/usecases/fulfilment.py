@@ -83,14 +83,19 @@ def record_checkout(event: StripeEvent, account: str, write: Transaction) -> Non
 
 
 def record_subscription(event: StripeEvent, account: str, write: Transaction) -> None:
-    """And what ends with it: a cancellation that was cut off after the base is completed here."""
+    """And what ends with it: a cancellation that was cut off after the base is completed here,
+    and so are slots that came to life after it."""
     rows = accounts.load(account)
     fetched = gateway.subscription(event.object_id)
     _replace_snapshot(rows, fetched, write)
-    if fetched is not None and rows.base is not None and fetched.id == rows.base.id:
+    if fetched is None or rows.base is None:
+        return
+    if fetched.id == rows.base.id:
         for other in rows.subscriptions.values():
             if other.kind is not Kind.SUBSCRIPTION:
                 end_with_base(other, fetched, runtime.now())
+    elif fetched.kind is not Kind.SUBSCRIPTION:
+        end_with_base(fetched, rows.base, runtime.now())
 
 
 def refresh_subscriptions(event: StripeEvent, account: str, write: Transaction) -> None:

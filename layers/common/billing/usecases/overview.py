@@ -7,7 +7,7 @@ from billing.adapters.dynamodb.accounts import AccountRows
 from billing.domain.access import Access, access_at, unlimited_at
 from billing.domain.account import Checkout, CheckoutStatus, MemberStatus
 from billing.domain.catalog import Kind, load_catalog
-from billing.domain.members import Team
+from billing.domain.money import Money
 from billing.domain.subscription import Status, Subscription
 from billing.domain.times import rfc3339
 from billing.views import (
@@ -38,7 +38,7 @@ def show_billing(
             "open_invoice": _open_invoice(rows),
         },
         "access": _access(access),
-        "slots": _slots(rows.team, rows.subscriptions.get(Kind.SLOTS), now),
+        "slots": show_slots(rows, now),
         "members": [member_view(member, now) for member in rows.team.listed()],
         "credits": {"total": 0, "spent": 0, "held": 0, "remaining": 0, "mine": 0},
         "add_ons": {"data_unlimited": _add_on(add_on, unlimited_at(now, access, add_on, grace))},
@@ -122,10 +122,11 @@ def _access(access: Access) -> AccessView:
     return {"state": access.state, "until": rfc3339(access.until) if access.until else None}
 
 
-def _slots(team: Team, bought: Subscription | None, now: datetime) -> SlotsView:
+def show_slots(rows: AccountRows, now: datetime) -> SlotsView:
     """`price` is of one slot: theirs if they have any, else the catalog's."""
+    team, bought = rows.team, rows.subscriptions.get(Kind.SLOTS)
     live = bought is not None and bought.live
-    price = bought.price if bought and live else _CATALOG.of(Kind.SLOTS)[0].prices[0].money
+    price = bought.price if bought and live else _slot_price(rows)
     holders = team.holders(now)
     return {
         "purchased": team.purchased,
@@ -136,6 +137,13 @@ def _slots(team: Team, bought: Subscription | None, now: datetime) -> SlotsView:
         "price": price.view(),
         "renews_at": rfc3339(bought.period_end) if bought and bought.renews else None,
     }
+
+
+def _slot_price(rows: AccountRows) -> Money:
+    """In the currency in which they pay, where slots are sold in it."""
+    prices = [price.money for price in _CATALOG.of(Kind.SLOTS)[0].prices]
+    wanted = rows.base.price.currency if rows.base is not None else ""
+    return next((price for price in prices if price.currency == wanted), prices[0])
 
 
 def _add_on(bought: Subscription | None, active: bool) -> AddOnView:

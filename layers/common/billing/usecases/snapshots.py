@@ -4,15 +4,20 @@ Everything that changes a subscription ends here, a command as well as a webhook
 the change first tells it, in the same transaction, and the other finds nothing new.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from billing.adapters.alerts import alert
-from billing.adapters.dynamodb import accounts, history, keys
+from billing.adapters.dynamodb import accounts, history, keys, marks
 from billing.adapters.dynamodb.accounts import AccountRows
+from billing.adapters.dynamodb.marks import Command
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
 from billing.adapters.stripe import gateway
+from billing.domain.catalog import Kind
 from billing.domain.events import Event, of_subscription
+from billing.domain.slots import purchased
 from billing.domain.subscription import Subscription, rivals, supersedes
+from billing.usecases.overview import show_slots
 
 _TRIES = 5
 
@@ -34,6 +39,8 @@ def put_snapshot(
         return False
     version = rows.version_of(keys.subscription_key(rows.id, fetched.kind))
     accounts.put_subscription(write, rows.id, fetched, version=version)
+    if fetched.kind is Kind.SLOTS:
+        by = _put_slots(write, rows, fetched, at) or by
     for type_, facts in of_subscription(present, fetched):
         history.append(write, rows.id, Event(type=type_, at=at, by=by, reason=reason, facts=facts))
     return True
@@ -57,3 +64,23 @@ def record(
             continue
         return fresh
     raise unavailable()
+
+
+def _put_slots(write: Transaction, rows: AccountRows, fetched: Subscription, at: datetime) -> str:
+    """What is pending goes once the renewal has taken effect, and an order once it is fulfilled:
+    its command is answered, whoever saw it first. Returns who ordered what has come true, if
+    anybody did."""
+    after = purchased(fetched, rows.base)
+    key, change = keys.slots_key(rows.id), rows.slots.change
+    slots = rows.slots.following(after, at)
+    if slots == rows.slots:
+        # An order that is reserved meanwhile has to be seen.
+        write.unchanged(key, version=rows.version_of(key))
+    else:
+        accounts.put_slots(write, rows.id, slots, version=rows.version_of(key))
+    if change is None or not after.achieves(change):
+        return ""
+    bought = {**rows.subscriptions, Kind.SLOTS: fetched}
+    answer = show_slots(replace(rows, slots=slots, subscriptions=bought), at)
+    marks.answer_command(write, rows.id, Command(change.id, ""), dict(answer))
+    return change.by

@@ -109,8 +109,10 @@ def resume(account: str, by: str, now: datetime) -> ResumeView:
     """Undoes a cancellation until it takes effect. Raises Conflict `not_subscribed`."""
     rows = accounts.load(account)
     base = live(rows)
+    # Where the base goes on, what ends was told to end by itself: slots lowered to none.
+    ending = [each for each in rows.subscriptions.values() if base.ends_at is not None]
     # The base comes last: until it renews again, a try that was cut off can be repeated.
-    for each in sorted(rows.subscriptions.values(), key=lambda each: each.id == base.id):
+    for each in sorted(ending, key=lambda each: each.id == base.id):
         if each.live and each.ends_at is not None:
             changes.keep(each.id)
             record(account, each.id, by, now)

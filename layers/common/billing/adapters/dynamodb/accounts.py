@@ -9,8 +9,9 @@ from billing.adapters.dynamodb.keys import Key
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.domain.account import Account, Checkout, CheckoutStatus, Member, MemberStatus, Role
 from billing.domain.catalog import Cycle, Kind
-from billing.domain.members import Slots, Team
+from billing.domain.members import Team
 from billing.domain.money import Money
+from billing.domain.slots import SlotChange, Slots
 from billing.domain.subscription import Pending, Status, Subscription
 from billing.domain.times import parse_rfc3339, rfc3339
 
@@ -96,7 +97,15 @@ def put_member(write: Transaction, account: str, member: Member, *, version: int
 
 
 def put_slots(write: Transaction, account: str, slots: Slots, *, version: int) -> None:
-    write.replace({**keys.slots_key(account), **asdict(slots)}, version=version)
+    change = slots.change
+    row = {
+        **keys.slots_key(account),
+        "occupied": slots.occupied,
+        "pending_purchased": slots.pending_purchased,
+        "change": None if change is None else _change_row(change),
+        "paid_changes": [rfc3339(each) for each in slots.paid_changes],
+    }
+    write.replace(row, version=version)
 
 
 def put_checkout(write: Transaction, account: str, checkout: Checkout, *, version: int) -> None:
@@ -168,7 +177,36 @@ def _member(item: Item) -> Member:
 
 
 def _slots(item: Item) -> Slots:
-    return Slots(item["occupied"], item["pending_purchased"])
+    change = item.get("change")
+    return Slots(
+        occupied=item["occupied"],
+        pending_purchased=item["pending_purchased"],
+        change=None if change is None else _change(change),
+        paid_changes=tuple(map(parse_rfc3339, item.get("paid_changes", []))),
+    )
+
+
+def _change_row(change: SlotChange) -> Item:
+    return {
+        **asdict(change),
+        "reserved_at": rfc3339(change.reserved_at),
+        "charged_from": rfc3339(change.charged_from),
+        "due": None if change.due is None else change.due.view(),
+    }
+
+
+def _change(item: Item) -> SlotChange:
+    return SlotChange(
+        id=item["id"],
+        by=item["by"],
+        present=item["present"],
+        wanted=item["wanted"],
+        reserved_at=parse_rfc3339(item["reserved_at"]),
+        charged_from=parse_rfc3339(item["charged_from"]),
+        due=None if item["due"] is None else Money.read(item["due"]),
+        attempt=item["attempt"],
+        unpaid=item["unpaid"],
+    )
 
 
 def _checkout(item: Item) -> Checkout:

@@ -26,7 +26,7 @@ def plan_change(
 
     A try that was cut off left a schedule without a second phase; it is found and completed.
     """
-    with our_errors(), _refusals():
+    with our_errors(), refusals():
         current = client().v1.subscriptions.retrieve(subscription_id)
         item = current.items.data[0]
         schedule = _schedule_of(current)
@@ -53,7 +53,7 @@ def plan_change(
 
 def release_plan(subscription_id: str) -> None:
     """Whatever was planned for the next period no longer is."""
-    with our_errors(), _refusals():
+    with our_errors(), refusals():
         schedule = client().v1.subscriptions.retrieve(subscription_id).schedule
         if schedule is not None:
             name = schedule if isinstance(schedule, str) else schedule.id
@@ -65,12 +65,12 @@ def end_with_period(subscription_id: str, comment: str) -> None:
     wanted: Any = {"cancel_at_period_end": True}
     if comment:
         wanted["cancellation_details"] = {"comment": comment}
-    with our_errors(), _refusals():
+    with our_errors(), refusals():
         client().v1.subscriptions.update(subscription_id, wanted)
 
 
 def end_at(subscription_id: str, moment: datetime) -> None:
-    with our_errors(), _refusals():
+    with our_errors(), refusals():
         client().v1.subscriptions.update(
             subscription_id,
             {"cancel_at": int(moment.timestamp()), "proration_behavior": "none"},
@@ -79,7 +79,7 @@ def end_at(subscription_id: str, moment: datetime) -> None:
 
 def end_now(subscription_id: str) -> None:
     """It is over, and what it still asks for is not asked for any more."""
-    with our_errors(), _refusals():
+    with our_errors(), refusals():
         client().v1.subscriptions.cancel(subscription_id)
         unpaid = client().v1.invoices.list({"subscription": subscription_id, "status": "open"})
         for invoice in unpaid.auto_paging_iter():
@@ -89,7 +89,7 @@ def end_now(subscription_id: str) -> None:
 
 def keep(subscription_id: str) -> None:
     """Clears whichever way it was told to end."""
-    with our_errors(), _refusals():
+    with our_errors(), refusals():
         current = client().v1.subscriptions.retrieve(subscription_id)
         if current.cancel_at_period_end:
             client().v1.subscriptions.update(subscription_id, {"cancel_at_period_end": False})
@@ -178,7 +178,7 @@ def _id(subject: Any) -> str:
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def refusals() -> Iterator[None]:
     """Stripe refuses what no longer fits: somebody else changed the subscription meanwhile."""
     try:
         yield
