@@ -1,7 +1,7 @@
 """Who is in the team: inviting, accepting, removing."""
 
 from billing import runtime, settings
-from billing.adapters.dynamodb import accounts
+from billing.adapters.dynamodb import accounts, wallets
 from billing.bodies import Invitation
 from billing.domain.errors import NotAllowed
 from billing.domain.members import normalized_email
@@ -30,7 +30,7 @@ def list_members(request: Request) -> MembersView:
     start = _after(request.query("cursor"), [member.id for member in listed])
     page = listed[start : start + limit]
     return {
-        "items": [member_view(member, now) for member in page],
+        "items": [member_view(member, now, rows.wallets.get(member.id)) for member in page],
         "next_cursor": page[-1].id if start + limit < len(listed) else None,
     }
 
@@ -40,7 +40,7 @@ def invite(request: Request, invited: Invitation) -> MemberView:
     """Invites an address, which takes a slot for 14 days; the same address again renews that"""
     caller, now, name = request.caller(), runtime.now(), invited.name or ""
     member = invite_member(caller.account, caller.subject, invited.email, name, _GRACE, now)
-    return member_view(member, now)
+    return member_view(member, now, wallets.find(caller.account, member.id))
 
 
 @api.route("POST /invitations/accept", Who.MEMBER, gives=MemberView)
@@ -50,7 +50,8 @@ def accept(request: Request) -> MemberView:
     if not caller.email_verified:
         raise NotAllowed("email_not_verified", "Verify your e-mail address first.")
     email, name = normalized_email(caller.email), caller.name[:100]
-    return member_view(accept_invitation(caller.account, caller.subject, email, name, now), now)
+    member = accept_invitation(caller.account, caller.subject, email, name, now)
+    return member_view(member, now, wallets.find(caller.account, member.id))
 
 
 @api.route("DELETE /members/{id}", Who.MANAGER, status=204)

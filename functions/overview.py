@@ -32,7 +32,7 @@ def get_billing(request: Request) -> BillingView:
     caller, now = request.caller(), runtime.now()
     manager = as_manager(caller.subject, caller.email, caller.name)
     rows = ensure_manager(accounts.load(caller.account, consistent=False), manager, now)
-    return show_billing(rows, now, grace=_GRACE, support=_SUPPORT)
+    return show_billing(rows, now, person=caller.subject, grace=_GRACE, support=_SUPPORT)
 
 
 @api.route("GET /catalog", Who.SIGNED_IN, gives=CatalogView)
@@ -59,13 +59,14 @@ def get_entitlements(request: Request) -> EntitlementsView:
     rows = load_for(caller.account, caller.subject, caller.role)
     access = access_at(now, rows.base, _GRACE)
     member = None if caller.role == Role.MANAGER else rows.team.active(caller.subject)
+    wallet = rows.wallets.get(caller.subject if member is None else member.id)
     return {
         "access": access.state,
         "until": rfc3339(access.until) if access.until else None,
         # A manager needs none.
         "slot": access.granted and (member is None or rows.team.has_slot(member, now)),
         "data_unlimited": unlimited_at(now, access, rows.subscriptions.get(Kind.ADD_ON), _GRACE),
-        "credits_available": 0,
+        "credits_available": 0 if wallet is None or not access.granted else wallet.available,
     }
 
 

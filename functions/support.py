@@ -27,7 +27,7 @@ def get_account(request: Request) -> BillingView:
     operator = request.operator()
     rows = _rows(operator.account)
     logger.info("seen", extra={"account": operator.account, "operator": operator.subject})
-    return show_billing(rows, runtime.now(), grace=_GRACE, support=_SUPPORT)
+    return show_billing(rows, runtime.now(), person=None, grace=_GRACE, support=_SUPPORT)
 
 
 @api.route(

@@ -24,6 +24,7 @@ PLACEHOLDERS = {
     (
         "DOCUMENTS_BUCKET",
         "JWT_AUDIENCE",
+        "LEDGER_TABLE_NAME",
         "OIDC_CLIENT_ID",
         "OIDC_ISSUER",
         "OIDC_SCOPE",

@@ -29,6 +29,7 @@ os.environ |= PLACEHOLDERS | {
     "STRIPE_SECRET_ARN": "stripe",
     "STRIPE_EVENTS_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/events.fifo",
     "TABLE_NAME": "billing",
+    "LEDGER_TABLE_NAME": "ledger",
     "DOCUMENTS_BUCKET": "billing-documents",
     "OIDC_ISSUER": "https://issuer.example.com/tenant",
     "PRODUCT_NAME": "Acme <Sales>",

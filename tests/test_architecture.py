@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 LAYER = ROOT / "layers" / "common"
 FUNCTIONS = sorted(path.stem for path in (ROOT / "functions").glob("*.py"))
 CALL_STRIPE = {"checkout", "subscription", "invoices", "webhook_process", "reconcile"}
-TAKE_BODIES = {"checkout", "subscription", "members", "support_requests"}
+TAKE_BODIES = {"checkout", "credits", "subscription", "members", "support_requests"}
 
 FLOORS = {
     "billing.domain": 0,

@@ -6,7 +6,9 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import boto3
 import httpx
@@ -14,6 +16,7 @@ import pytest
 import stripe
 from aws_lambda_powertools.utilities.parameters import clear_caches
 from moto import mock_aws
+from samtranslator.yaml_helper import yaml_parse
 
 from billing.adapters import queue
 from billing.adapters.stripe import gateway
@@ -62,7 +65,7 @@ def aws() -> Iterator[None]:
     with mock_aws():
         gateway.price_id.cache_clear()
         clear_caches()  # type: ignore[no-untyped-call]
-        _create_table()
+        _create_tables()
         boto3.client("s3").create_bucket(
             Bucket="billing-documents",
             CreateBucketConfiguration={"LocationConstraint": "eu-west-1"},
@@ -85,7 +88,7 @@ def product(aws: None, sandbox: str, monkeypatch: pytest.MonkeyPatch) -> Iterato
     yield product
     if product.went_to_stripe:
         product.leave()
-        _empty_table()
+        _empty_tables()
         product.advance("PT3H")
         product.everything_is_recorded()
 
@@ -98,22 +101,23 @@ def team(product: Product) -> Product:
     return product
 
 
-def _empty_table() -> None:
-    """The emulator copies the whole table for each transaction."""
-    boto3.client("dynamodb").delete_table(TableName="billing")
-    _create_table()
+def _empty_tables() -> None:
+    """The emulator copies a whole table for each transaction."""
+    for name in ("billing", "ledger"):
+        boto3.client("dynamodb").delete_table(TableName=name)
+    _create_tables()
 
 
-def _create_table() -> None:
-    boto3.client("dynamodb").create_table(
-        TableName="billing",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-        ],
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-    )
+@cache
+def _tables() -> dict[str, Any]:
+    """As data.yaml makes them."""
+    resources = yaml_parse((ROOT / "infra" / "data.yaml").read_text())["Resources"]
+    made = {"billing": "Table", "ledger": "LedgerTable"}
+    return {name: resources[each]["Properties"] for name, each in made.items()}
+
+
+def _create_tables() -> None:
+    known = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+    for name, wanted in _tables().items():
+        asked = {each: wanted[each] for each in known if each in wanted}
+        boto3.client("dynamodb").create_table(TableName=name, **asked)

@@ -15,6 +15,7 @@ import httpx
 import stripe
 
 import checkout
+import credits
 import invoices
 import members
 import overview
@@ -45,6 +46,7 @@ FAILS_AT_RENEWAL = "4000000000000341"
 APIS: dict[str, Api] = {
     "overview": overview.api,
     "checkout": checkout.api,
+    "credits": credits.api,
     "invoices": invoices.api,
     "subscription": subscription.api,
     "members": members.api,

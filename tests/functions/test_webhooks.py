@@ -96,6 +96,7 @@ def test_related_events_leave_one_row_each(product: Product) -> None:
         "CHECKOUT",
         "MEMBER",
         "SUBSCRIPTION",
+        "WALLET",
     ]
 
 

@@ -71,3 +71,10 @@ class Cancellation(Body):
 
     reason: str = Field(default="", max_length=100)
     comment: str = Field(default="", max_length=400)
+
+
+class CreditsSent(Body):
+    """To whom, by the id of the list of members, and how many."""
+
+    to: str = Field(min_length=1, max_length=128)
+    credits: int = Field(ge=1, le=10**12)

@@ -28,6 +28,10 @@ def table_name() -> str:
     return _required("TABLE_NAME")
 
 
+def ledger_table_name() -> str:
+    return _required("LEDGER_TABLE_NAME")
+
+
 def documents_bucket() -> str:
     return _required("DOCUMENTS_BUCKET")
 

@@ -3,10 +3,12 @@
 Money in minor units, times RFC 3339 in UTC, absent values null.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TypedDict
 
 from billing.domain.account import Member, MemberStatus
+from billing.domain.credits import Entry, Wallet
 from billing.domain.members import lapsed
 from billing.domain.money import MoneyView
 from billing.domain.subscription import Card
@@ -92,14 +94,14 @@ class MemberView(TypedDict):
     expires_at: str | None
 
 
-def member_view(member: Member, now: datetime) -> MemberView:
+def member_view(member: Member, now: datetime, wallet: Wallet | None) -> MemberView:
     return {
         "id": member.id,
         "email": member.email,
         "name": member.name,
         "role": member.role,
         "status": MemberStatus.EXPIRED if lapsed(member, now) else member.status,
-        "credits": 0,
+        "credits": 0 if wallet is None else wallet.available,
         "invited_at": rfc3339(member.invited_at) if member.invited_at else None,
         "expires_at": rfc3339(member.expires_at) if member.expires_at else None,
     }
@@ -113,11 +115,90 @@ class MembersView(TypedDict):
 
 
 class CreditsView(TypedDict):
+    """Of the whole account: `total` was bought and not taken back again; it is `spent`, `held` and
+    `remaining` less the `debt`. `mine` is what the caller can use."""
+
     total: int
     spent: int
     held: int
     remaining: int
+    debt: int
     mine: int
+
+
+def credits_view(wallets: Mapping[str, Wallet], person: str | None) -> CreditsView:
+    """As `person` sees it, or an operator."""
+    mine = wallets.get(person or "")
+    return {
+        "total": sum(each.granted - each.clawed_back for each in wallets.values()),
+        "spent": sum(each.spent for each in wallets.values()),
+        "held": sum(each.held for each in wallets.values()),
+        "remaining": sum(each.available for each in wallets.values()),
+        "debt": sum(each.debt for each in wallets.values()),
+        "mine": 0 if mine is None else mine.available,
+    }
+
+
+class WalletView(TypedDict):
+    """`available` can be used now, `held` is set aside, `received` is all that ever came in, bought
+    or sent by a manager; `debt` is paid off first by what comes next."""
+
+    available: int
+    held: int
+    received: int
+    spent: int
+    sent: int
+    debt: int
+
+
+def wallet_view(wallet: Wallet) -> WalletView:
+    return {
+        "available": wallet.available,
+        "held": wallet.held,
+        "received": wallet.granted + wallet.received,
+        "spent": wallet.spent,
+        "sent": wallet.sent,
+        "debt": wallet.debt,
+    }
+
+
+class TeamCreditsView(TypedDict):
+    """`account` and `members` are a manager's to see, null for others."""
+
+    wallet: WalletView
+    account: CreditsView | None
+    members: list[MemberView] | None
+
+
+EntryView = TypedDict(
+    "EntryView",
+    {
+        "id": str,
+        "at": str,
+        "kind": str,
+        "credits": int,
+        "from": str | None,
+        "to": str | None,
+        "by": str,
+        "balance_after": int | None,
+        "reference": str,
+    },
+)
+
+
+def entry_view(entry: Entry, person: str | None = None) -> EntryView:
+    """`balance_after` is of `person`'s wallet, or of the one that gave, or of the receiver's."""
+    return {
+        "id": entry.id,
+        "at": rfc3339(entry.at),
+        "kind": entry.kind,
+        "credits": entry.credits,
+        "from": entry.source,
+        "to": entry.target,
+        "by": entry.by,
+        "balance_after": entry.balance_after(person),
+        "reference": entry.reference,
+    }
 
 
 class AddOnView(TypedDict):

@@ -3,19 +3,20 @@
 from dataclasses import replace
 from datetime import datetime
 
-from billing.adapters.dynamodb import accounts, keys
+from billing.adapters.dynamodb import accounts, keys, wallets
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
 from billing.domain.account import Account, Member, MemberStatus, Role
+from billing.domain.credits import Wallet
 from billing.domain.errors import NotAllowed
 
 
 def ensure_manager(rows: AccountRows, manager: Member, now: datetime) -> AccountRows:
-    """`rows` with the account and this manager on record.
+    """`rows` with the account, this manager and their wallet on record.
 
     Nothing is written where both are; where another call wrote them first, that one's stay.
     """
-    if rows.account is not None and manager.id in rows.members:
+    if rows.account is not None and manager.id in rows.members and manager.id in rows.wallets:
         return rows
     write = Transaction()
     account = rows.account or Account(id=rows.id, email=manager.email, created_at=now)
@@ -23,15 +24,24 @@ def ensure_manager(rows: AccountRows, manager: Member, now: datetime) -> Account
         accounts.put_account(write, account, version=0)
     if manager.id not in rows.members:
         accounts.put_member(write, rows.id, manager, version=0)
+    wallet = rows.wallets.get(manager.id) or Wallet(person=manager.id)
+    if manager.id not in rows.wallets:
+        wallets.put(write, rows.id, wallet, version=0)
     try:
         write.commit()
     except StaleWrite:
         return ensure_manager(accounts.load(rows.id), manager, now)
-    versions = {keys.account_key(rows.id)["sk"]: 1, keys.member_key(rows.id, manager.id)["sk"]: 1}
+    made = (
+        keys.account_key(rows.id),
+        keys.member_key(rows.id, manager.id),
+        keys.wallet_key(rows.id, manager.id),
+    )
+    versions = {key["sk"]: 1 for key in made}
     return replace(
         rows,
         account=account,
         members={manager.id: manager, **rows.members},
+        wallets={manager.id: wallet, **rows.wallets},
         versions={**versions, **rows.versions},
     )
 

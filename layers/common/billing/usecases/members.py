@@ -1,7 +1,7 @@
 """Commands that change who is a member.
 
-Each writes the member's row and SLOTS together, against SLOTS as it was before the members were
-read, so that of two commands on one account the slower reads and decides again.
+Each writes the member's row, their wallet's and SLOTS together, against SLOTS as it was before the
+members were read, so that of two commands on one account the slower reads and decides again.
 """
 
 from collections.abc import Callable
@@ -9,13 +9,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from billing import runtime
-from billing.adapters.dynamodb import accounts, history, keys
+from billing.adapters.dynamodb import accounts, history, keys, wallets
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
 from billing.domain import members
 from billing.domain.access import access_at
 from billing.domain.account import Member, MemberStatus
 from billing.domain.catalog import Kind
+from billing.domain.credits import Wallet
 from billing.domain.errors import Conflict
 from billing.domain.events import SCHEDULE, Event, of_member
 from billing.domain.members import Change, Team
@@ -75,6 +76,7 @@ def _changed(account: str, by: str, now: datetime, decide: Decision) -> Member:
         for member in change.written:
             key = keys.member_key(account, member.id)
             accounts.put_member(write, account, member, version=rows.version_of(key))
+            _open_or_close_wallet(write, rows, member)
             type_, facts = of_member(member)
             who = SCHEDULE if member.status is MemberStatus.EXPIRED else by
             history.append(write, account, Event(type=type_, at=now, by=who, facts=facts))
@@ -86,3 +88,14 @@ def _changed(account: str, by: str, now: datetime, decide: Decision) -> Member:
             continue
         return change.member
     raise unavailable()
+
+
+def _open_or_close_wallet(write: Transaction, rows: AccountRows, member: Member) -> None:
+    """Credits are sent to open wallets only, so a transfer and a removal meet at this row. What
+    is in a closed one stays there until its owner comes back."""
+    present = rows.wallets.get(member.id)
+    active = member.status is MemberStatus.ACTIVE
+    if active if present is None else present.open is not active:
+        wallet = replace(present or Wallet(person=member.id), open=active)
+        version = rows.version_of(keys.wallet_key(rows.id, member.id))
+        wallets.put(write, rows.id, wallet, version=version)

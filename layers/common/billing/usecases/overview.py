@@ -19,6 +19,7 @@ from billing.views import (
     SlotsView,
     SubscriptionView,
     SupportView,
+    credits_view,
     member_view,
 )
 
@@ -26,9 +27,15 @@ _CATALOG = load_catalog()
 
 
 def show_billing(
-    rows: AccountRows, now: datetime, *, grace: timedelta, support: SupportView
+    rows: AccountRows,
+    now: datetime,
+    *,
+    person: str | None,
+    grace: timedelta,
+    support: SupportView,
 ) -> BillingView:
-    """The whole tab; `support` is where the page sends questions."""
+    """The whole tab as `person` sees it, or an operator; `support` is where the page sends
+    questions."""
     access = access_at(now, rows.base, grace)
     add_on = rows.subscriptions.get(Kind.ADD_ON)
     return {
@@ -39,8 +46,10 @@ def show_billing(
         },
         "access": _access(access),
         "slots": show_slots(rows, now),
-        "members": [member_view(member, now) for member in rows.team.listed()],
-        "credits": {"total": 0, "spent": 0, "held": 0, "remaining": 0, "mine": 0},
+        "members": [
+            member_view(member, now, rows.wallets.get(member.id)) for member in rows.team.listed()
+        ],
+        "credits": credits_view(rows.wallets, person),
         "add_ons": {"data_unlimited": _add_on(add_on, unlimited_at(now, access, add_on, grace))},
         "support": support,
     }

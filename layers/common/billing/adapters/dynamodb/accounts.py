@@ -1,4 +1,4 @@
-"""An account's partition: the account, its people, slots, subscriptions and Checkout."""
+"""An account's partition: the account, its people and wallets, slots, subscriptions, Checkout."""
 
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -7,8 +7,10 @@ from billing.adapters.dynamodb import keys, reading
 from billing.adapters.dynamodb.items import Item
 from billing.adapters.dynamodb.keys import Key
 from billing.adapters.dynamodb.transaction import Transaction
+from billing.adapters.dynamodb.wallets import wallet_of
 from billing.domain.account import Account, Checkout, CheckoutStatus, Member, MemberStatus, Role
 from billing.domain.catalog import Cycle, Kind
+from billing.domain.credits import Wallet
 from billing.domain.members import Team
 from billing.domain.money import Money
 from billing.domain.slots import SlotChange, Slots
@@ -25,6 +27,7 @@ class AccountRows:
     checkout: Checkout | None = None
     subscriptions: dict[Kind, Subscription] = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
+    wallets: dict[str, Wallet] = field(default_factory=dict)
     slots: Slots = field(default_factory=Slots)
     versions: dict[str, int] = field(default_factory=dict)
 
@@ -52,12 +55,14 @@ def load(account: str, *, consistent: bool = True) -> AccountRows:
         by_kind.setdefault(item["sk"].split("#")[0], []).append(item)
     subscriptions = [_subscription(item) for item in by_kind.get("SUBSCRIPTION", [])]
     members = [_member(item) for item in by_kind.get("MEMBER", [])]
+    wallets = map(wallet_of, by_kind.get("WALLET", []))
     return AccountRows(
         id=account,
         account=next(map(_account, by_kind.get("ACCOUNT", [])), None),
         checkout=next(map(_checkout, by_kind.get("CHECKOUT", [])), None),
         subscriptions={subscription.kind: subscription for subscription in subscriptions},
         members={member.id: member for member in members},
+        wallets={wallet.person: wallet for wallet in wallets},
         slots=next(map(_slots, by_kind.get("SLOTS", [])), Slots()),
         versions={item["sk"]: item["version"] for item in items},
     )

@@ -26,6 +26,10 @@ def member_key(account: str, member: str) -> Key:
     return {"pk": account_partition(account), "sk": f"MEMBER#{member}"}
 
 
+def wallet_key(account: str, person: str) -> Key:
+    return {"pk": account_partition(account), "sk": f"WALLET#{person}"}
+
+
 def slots_key(account: str) -> Key:
     return {"pk": account_partition(account), "sk": "SLOTS"}
 

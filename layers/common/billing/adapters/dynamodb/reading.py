@@ -23,10 +23,10 @@ def _answering() -> Iterator[None]:
         raise unavailable() from error
 
 
-def get(key: Key, *, consistent: bool = True) -> Item | None:
+def get(key: Key, *, consistent: bool = True, table: str = "") -> Item | None:
     with _answering():
         answer = client.get_item(
-            TableName=TABLE, Key=encode_item(dict(key)), ConsistentRead=consistent
+            TableName=table or TABLE, Key=encode_item(dict(key)), ConsistentRead=consistent
         )
     return decode_item(answer["Item"]) if "Item" in answer else None
 
@@ -85,6 +85,33 @@ def query_page(
         items += [item for item in found if item["sk"] < high]
         if len(items) > limit or "LastEvaluatedKey" not in answer:
             return items[:limit], len(items) > limit
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def query_index(
+    table: str, index: str, partition: str, *, low: str, high: str, page: int
+) -> Iterator[Item]:
+    """Rows of an index named like its key, with `low` <= position < `high`, last first; read in
+    pages as they are asked for."""
+    request: dict[str, Any] = {
+        "TableName": table,
+        "IndexName": index,
+        "KeyConditionExpression": "#partition = :partition AND #position BETWEEN :low AND :high",
+        "ExpressionAttributeNames": {"#partition": index, "#position": "position"},
+        "ExpressionAttributeValues": encode_item(
+            {":partition": partition, ":low": low, ":high": high}
+        ),
+        "ScanIndexForward": False,
+        "Limit": page,
+    }
+    while True:
+        with _answering():
+            answer = client.query(**request)
+        for item in map(decode_item, answer["Items"]):
+            if item["position"] < high:
+                yield item
+        if "LastEvaluatedKey" not in answer:
+            return
         request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 

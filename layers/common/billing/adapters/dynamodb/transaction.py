@@ -54,9 +54,9 @@ class Transaction:
         self._writes: list[dict[str, Any]] = []
         self._errors: list[Exception] = []
 
-    def insert(self, item: Item, *, otherwise: Exception) -> None:
+    def insert(self, item: Item, *, otherwise: Exception, table: str = TABLE) -> None:
         """A row that must not be there yet."""
-        self._put(item, "attribute_not_exists(pk)", {}, otherwise)
+        self._put(item, "attribute_not_exists(pk)", {}, otherwise, table)
 
     def replace(self, item: Item, *, version: int) -> None:
         """A row as it was read at `version` (0: it was not there); it becomes `version` + 1.
@@ -124,9 +124,16 @@ class Transaction:
         if not _PASSING_REASONS.intersection(reasons):
             raise error
 
-    def _put(self, item: Item, condition: str, values: Item, otherwise: Exception) -> None:
+    def _put(
+        self,
+        item: Item,
+        condition: str,
+        values: Item,
+        otherwise: Exception,
+        table: str = TABLE,
+    ) -> None:
         put: dict[str, Any] = {
-            "TableName": TABLE,
+            "TableName": table,
             "Item": encode_item(item),
             "ConditionExpression": condition,
         }

@@ -1,0 +1,120 @@
+"""The ledger's table: entries, found by their id, and listed by account and by person.
+
+The id is the entry's key, and derived from the command or the payment: so the entry is its own mark
+against being written twice, for ever. Two indexes list them, a month of an account or of a person
+at a time, so that no partition grows without end.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from billing import settings
+from billing.adapters.dynamodb import reading, wallets
+from billing.adapters.dynamodb.items import Item
+from billing.adapters.dynamodb.keys import Key
+from billing.adapters.dynamodb.transaction import Transaction
+from billing.domain.credits import Credits, Entry, EntryKind, Movement
+from billing.domain.times import parse_rfc3339, rfc3339
+
+TABLE = settings.ledger_table_name()
+_PAGE = 500
+
+
+class AlreadyRecorded(Exception):
+    """An entry of this id is in the ledger."""
+
+
+def append(write: Transaction, movement: Movement, versions: dict[str, int]) -> None:
+    """Adds `movement` to what `write` commits; `versions` are of the wallets' rows as they were
+    read, by person. Fails as AlreadyRecorded, or else as StaleWrite."""
+    for entry in movement.entries:
+        write.insert(_row(entry), otherwise=AlreadyRecorded(entry.id), table=TABLE)
+    account = movement.entries[0].account
+    for person, wallet in movement.wallets.items():
+        wallets.put(write, account, wallet, version=versions[person])
+
+
+def find(account: str, entry_id: str) -> Entry | None:
+    item = reading.get(_key(account, entry_id), table=TABLE)
+    return None if item is None else _entry(item)
+
+
+def newest_first(
+    account: str,
+    *,
+    person: str | None = None,
+    since: datetime,
+    before: datetime | str,
+) -> Iterator[Entry]:
+    """The account's entries, or those that `person` owns, from `since` to just before `before`,
+    which is a time or the position of an entry. Read as they are asked for, in pages."""
+    index, partition = "by_account", account
+    if person is not None:
+        index, partition = "by_owner", f"{account}#{person}"
+    high = before if isinstance(before, str) else rfc3339(before)
+    low = rfc3339(since)
+    for month in _months(high[:7], low[:7]):
+        items = reading.query_index(
+            TABLE, index, f"{partition}#{month}", low=low, high=high, page=_PAGE
+        )
+        yield from map(_entry, items)
+
+
+def position(entry: Entry) -> str:
+    """Where an entry stands in every list: by time, and in one second by what followed what."""
+    return f"{rfc3339(entry.at)}-{entry.sequence:012d}-{entry.id}"
+
+
+def _months(last: str, first: str) -> Iterator[str]:
+    """Such as `2026-11`, from the last back to the first."""
+    year, month = int(last[:4]), int(last[5:])
+    while (text := f"{year:04d}-{month:02d}") >= first:
+        yield text
+        year, month = (year, month - 1) if month > 1 else (year - 1, 12)
+
+
+def _key(account: str, entry_id: str) -> Key:
+    return {"pk": f"ENTRY#{account}#{entry_id}", "sk": "ENTRY"}
+
+
+def _row(entry: Entry) -> Item:
+    month = f"{entry.at:%Y-%m}"
+    return {
+        **_key(entry.account, entry.id),
+        "by_account": f"{entry.account}#{month}",
+        "by_owner": f"{entry.account}#{entry.owner}#{month}",
+        "position": position(entry),
+        "id": entry.id,
+        "account": entry.account,
+        "at": rfc3339(entry.at),
+        "sequence": entry.sequence,
+        "kind": entry.kind,
+        "credits": entry.credits,
+        "source": entry.source,
+        "target": entry.target,
+        "by": entry.by,
+        "reference": entry.reference,
+        "fingerprint": entry.fingerprint,
+        "source_after": entry.source_after,
+        "target_after": entry.target_after,
+        "undoes": entry.undoes,
+    }
+
+
+def _entry(item: Item) -> Entry:
+    return Entry(
+        id=item["id"],
+        account=item["account"],
+        at=parse_rfc3339(item["at"]),
+        sequence=item["sequence"],
+        kind=EntryKind(item["kind"]),
+        credits=Credits(item["credits"]),
+        source=item["source"],
+        target=item["target"],
+        by=item["by"],
+        reference=item["reference"],
+        fingerprint=item["fingerprint"],
+        source_after=item["source_after"],
+        target_after=item["target_after"],
+        undoes=None if item["undoes"] is None else EntryKind(item["undoes"]),
+    )

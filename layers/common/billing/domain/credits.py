@@ -1,0 +1,243 @@
+"""Credits: wallets, and the entries by which alone they change.
+
+Every movement is decided here and returns the entry with the wallets as they are after it. An entry
+is never changed or deleted; a wallet is the sum of its entries.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from billing.domain.errors import Conflict, RuleRefused
+
+_AT_MOST = 10**12
+
+
+class Credits(int):
+    """A number of credits that moves: whole and at least 1. Raises ValueError for any other."""
+
+    def __new__(cls, count: int) -> Self:
+        if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= _AT_MOST:
+            raise ValueError(f"credits that move are a whole number from 1, not {count!r}")
+        return super().__new__(cls, count)
+
+
+class EntryKind(StrEnum):
+    """`return` undoes a hold, or a clawback whose refund failed."""
+
+    GRANT = "grant"
+    TRANSFER = "transfer"
+    HOLD = "hold"
+    SPEND = "spend"
+    RETURN = "return"
+    CLAWBACK = "clawback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wallet:
+    """A person's credits. `balance` is below 0 by what is owed: credits that were clawed back
+    after they had been used. It is the first thing that any credits to come pay off.
+
+    `open` says whether credits can be sent to it: the membership is active. `sequence` orders
+    entries: each has a higher one than every entry before it in either of its wallets, and `at` is
+    the time of the last.
+    """
+
+    person: str
+    open: bool = True
+    balance: int = 0
+    held: int = 0
+    granted: int = 0
+    received: int = 0
+    sent: int = 0
+    spent: int = 0
+    clawed_back: int = 0
+    sequence: int = 0
+    at: datetime | None = None
+
+    @property
+    def available(self) -> int:
+        return max(0, self.balance)
+
+    @property
+    def debt(self) -> int:
+        return max(0, -self.balance)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the ledger: `credits` went from the wallet `source` to the wallet `target`,
+    either of which may be none, and left them with these balances.
+
+    `by` is who did it, `reference` what it was about: a Checkout session, a download.
+    `undoes` is what a return undoes.
+    """
+
+    id: str
+    account: str
+    at: datetime
+    sequence: int
+    kind: EntryKind
+    credits: Credits
+    source: str | None
+    target: str | None
+    by: str
+    reference: str
+    fingerprint: str
+    source_after: int | None = None
+    target_after: int | None = None
+    undoes: EntryKind | None = None
+
+    @property
+    def owner(self) -> str:
+        """Whose entry it is: the receiver's, or else the giver's."""
+        return self.target or self.source or ""
+
+    def balance_after(self, person: str | None = None) -> int | None:
+        """Of `person`, or of the one who gave, or else of the one who received."""
+        if person is not None and person == self.target:
+            return self.target_after
+        return self.target_after if self.source is None else self.source_after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Why credits move. `id` names the entry, and is the same whenever the same cause comes
+    again; `fingerprint` tells another request under that id."""
+
+    id: str
+    account: str
+    by: str
+    now: datetime
+    reference: str = ""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """Entries that are one cause's, and the wallets after them, by person."""
+
+    entries: tuple[Entry, ...]
+    wallets: Mapping[str, Wallet]
+
+    def then(self, later: "Movement") -> "Movement":
+        """Both, where `later` was decided on these wallets."""
+        return Movement(self.entries + later.entries, {**self.wallets, **later.wallets})
+
+
+_GIVER: dict[EntryKind, dict[str, int]] = {
+    EntryKind.TRANSFER: {"balance": -1, "sent": 1},
+    EntryKind.HOLD: {"balance": -1, "held": 1},
+    EntryKind.SPEND: {"held": -1, "spent": 1},
+    EntryKind.CLAWBACK: {"balance": -1, "clawed_back": 1},
+}
+_RECEIVER: dict[EntryKind, dict[str, int]] = {
+    EntryKind.GRANT: {"balance": 1, "granted": 1},
+    EntryKind.TRANSFER: {"balance": 1, "received": 1},
+    EntryKind.RETURN: {"balance": 1},
+}
+_UNDONE = {EntryKind.HOLD: "held", EntryKind.CLAWBACK: "clawed_back"}
+
+
+def grant(wallet: Wallet, credits: Credits, cause: Cause) -> Movement:
+    """Credits that were paid for, or given by the operator. Recorded, never refused."""
+    return _moved(EntryKind.GRANT, credits, None, wallet, cause)
+
+
+def transfer(source: Wallet, target: Wallet, credits: Credits, cause: Cause) -> Movement:
+    """Raises RuleRefused `own_wallet`, `insufficient_credits`; Conflict `member_not_active`."""
+    if source.person == target.person:
+        raise RuleRefused("own_wallet", "These credits are in your wallet already.")
+    if not target.open:
+        raise Conflict("member_not_active", "Credits can be sent to active members only.")
+    _require(source, credits)
+    return _moved(EntryKind.TRANSFER, credits, source, target, cause)
+
+
+def hold(wallet: Wallet, credits: Credits, cause: Cause) -> Movement:
+    """Sets credits aside until they are spent or returned. Raises RuleRefused
+    `insufficient_credits`."""
+    _require(wallet, credits)
+    return _moved(EntryKind.HOLD, credits, wallet, None, cause)
+
+
+def spend(wallet: Wallet, credits: Credits, cause: Cause) -> Movement:
+    """Of what is held."""
+    return _moved(EntryKind.SPEND, credits, wallet, None, cause)
+
+
+def give_back(wallet: Wallet, credits: Credits, cause: Cause, *, undoes: EntryKind) -> Movement:
+    """What was held, or clawed back, is the wallet's again."""
+    return _moved(EntryKind.RETURN, credits, None, wallet, cause, undoes)
+
+
+def claw_back(wallet: Wallet, credits: Credits, cause: Cause) -> Movement:
+    """Recorded, never refused: what is not there any more is owed."""
+    return _moved(EntryKind.CLAWBACK, credits, wallet, None, cause)
+
+
+def effects(entry: Entry, person: str) -> dict[str, int]:
+    """By how much `entry` changes each number of the wallet of `person`."""
+    found: dict[str, int] = {}
+    if person == entry.source:
+        found = {name: sign * entry.credits for name, sign in _GIVER[entry.kind].items()}
+    elif person == entry.target:
+        found = {name: sign * entry.credits for name, sign in _RECEIVER[entry.kind].items()}
+        if entry.undoes is not None:
+            found[_UNDONE[entry.undoes]] = -entry.credits
+    return found
+
+
+def _require(wallet: Wallet, credits: Credits) -> None:
+    if wallet.balance < credits:
+        raise RuleRefused(
+            "insufficient_credits", f"There are {wallet.available} credits in this wallet."
+        )
+
+
+def _moved(
+    kind: EntryKind,
+    credits: Credits,
+    source: Wallet | None,
+    target: Wallet | None,
+    cause: Cause,
+    undoes: EntryKind | None = None,
+) -> Movement:
+    """The clocks of two machines differ; the log must not: nothing is earlier than what it
+    follows."""
+    wallets = [wallet for wallet in (source, target) if wallet is not None]
+    entry = Entry(
+        id=cause.id,
+        account=cause.account,
+        at=max([cause.now, *(wallet.at for wallet in wallets if wallet.at is not None)]),
+        sequence=max(wallet.sequence for wallet in wallets) + 1,
+        kind=kind,
+        credits=credits,
+        source=None if source is None else source.person,
+        target=None if target is None else target.person,
+        by=cause.by,
+        reference=cause.reference,
+        fingerprint=cause.fingerprint,
+        undoes=undoes,
+    )
+    after = {wallet.person: _after(wallet, entry) for wallet in wallets}
+    told = replace(
+        entry,
+        source_after=None if source is None else after[source.person].balance,
+        target_after=None if target is None else after[target.person].balance,
+    )
+    return Movement((told,), after)
+
+
+def _after(wallet: Wallet, entry: Entry) -> Wallet:
+    """Raises ValueError where more would be spent or returned than was held or clawed back."""
+    changed: dict[str, Any] = {
+        name: getattr(wallet, name) + change
+        for name, change in effects(entry, wallet.person).items()
+    }
+    after = replace(wallet, **changed, sequence=entry.sequence, at=entry.at)
+    if after.held < 0 or after.clawed_back < 0:
+        raise ValueError(f"{entry.kind} of {entry.credits} is more than there is to undo")
+    return after
