@@ -158,6 +158,14 @@ def functions_in_template() -> dict[str, dict[str, Any]]:
     }
 
 
+def test_one_event_that_fails_drags_no_other_along_and_is_tried_for_an_hour() -> None:
+    [events] = functions_in_template()["webhook_process"]["Events"].values()
+    assert events["Properties"]["BatchSize"] == 1
+    messaging = yaml_parse((ROOT / "infra" / "messaging.yaml").read_text())["Resources"]
+    tries = messaging["StripeEventsQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
+    assert sum(min(2**number, 120) for number in range(1, tries)) > 3600
+
+
 def routes_in_template() -> dict[str, str]:
     """Each route, and its authorizer (empty: the API's own)."""
     found = {}

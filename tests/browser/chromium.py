@@ -7,7 +7,10 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
-NO_CHROMIUM = "no Chromium on this machine (install the package `chromium-headless-shell` or `chromium`, or set CHROMIUM)"
+NO_CHROMIUM = (
+    "no Chromium on this machine "
+    "(install the package `chromium-headless-shell` or `chromium`, or set CHROMIUM)"
+)
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 """The first has no windows at all, and needs two thirds of the time."""
 

@@ -5,7 +5,9 @@ import pytest
 from billing.adapters.dynamodb import accounts, reading
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.domain.account import Member, MemberStatus, Role
+from tests.factories import subscription
 from tests.functions.product import Product
+from tests.functions.team import record
 
 MIA: dict[str, str | None] = {"sub": "user-mia", "role": "member"}
 
@@ -47,6 +49,33 @@ def test_an_account_without_a_subscription_has_none(product: Product) -> None:
     assert billing["subscription"]["status"] == "none"
     assert billing["access"] == {"state": "none", "until": None}
     assert billing["subscription"]["next_charge"] is None
+
+
+def test_two_first_calls_at_once_make_one_account(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, calls = accounts.load, []
+
+    def overtaken(account: str, *, consistent: bool = True) -> accounts.AccountRows:
+        """Between this reading and what follows from it another manager comes."""
+        found = whole(account, consistent=consistent)
+        calls.append(account)
+        if len(calls) == 1:
+            answer = product.call("GET /billing", claims={"sub": "user-zoe", "email": "zoe@x.test"})
+            assert answer.status == 200
+        return found
+
+    monkeypatch.setattr(accounts, "load", overtaken)
+    assert {member["email"] for member in product.billing()["members"]} == {
+        "zoe@x.test",
+        f"ana@{product.account}.test",
+    }
+
+
+def test_while_a_subscription_lives_no_checkout_is_shown(product: Product) -> None:
+    product.open_checkout()
+    record(product, subscription())
+    assert product.billing()["subscription"]["checkout"] is None
 
 
 def test_an_open_checkout_is_shown_to_other_tabs(product: Product) -> None:

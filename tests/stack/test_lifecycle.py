@@ -236,6 +236,12 @@ def test_with_a_test_key_the_stack_talks_to_stripe() -> None:
     assert (chosen.base(4242), chosen.key) == ("https://api.stripe.com", "sk_test_1")
 
 
+def test_a_file_is_no_folder_for_a_state(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("mine")
+    with pytest.raises(StateUnusable, match="is a file. Name a folder"):
+        State(tmp_path / "state").check()
+
+
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     for refused in (State(tmp_path).check, State(tmp_path).reset):
@@ -274,6 +280,13 @@ def test_ports_stay_the_same_while_they_are_free(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", before["aws"])):
         after = State(tmp_path).settle("the sandbox", 8080)
     assert after["aws"] != before["aws"]
+
+
+def test_an_operators_token_needs_no_role(stack: Stack) -> None:
+    given = stack.folder.command("token", ROLE="", SCOPE="billing.support", EMAIL="o@x.test")
+    claims = jwt.decode(given.stdout.strip(), options={"verify_signature": False})
+    assert "billing.support" in claims["scope"].split()
+    assert not claims.get("role")
 
 
 def test_a_token_needs_a_stack_that_was_up_once(tmp_path: Path) -> None:
