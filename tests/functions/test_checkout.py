@@ -7,7 +7,7 @@ import pytest
 from billing.adapters.stripe import gateway
 from billing.adapters.stripe.snapshots import noted
 from billing.domain.errors import Unavailable
-from tests.functions.product import Product
+from tests.functions.product import BANK_DEBIT, Product
 
 
 def test_the_manager_gets_a_page_to_pay_on(product: Product) -> None:
@@ -62,6 +62,41 @@ def test_another_choice_while_the_first_is_just_being_paid_is_a_conflict(product
     product.subscribe()
     late = product.open_checkout("tab 2", cycle="annual")
     assert (late.status, late.code) == (409, "checkout_completing")
+
+
+def test_a_page_that_was_paid_stays_in_the_way_until_its_outcome_is_on_record(
+    product: Product,
+) -> None:
+    product.subscribe()
+    product.open_checkout("tab 2", cycle="annual")
+    late = product.open_checkout("tab 3", cycle="annual")
+    assert (late.status, late.code) == (409, "checkout_completing")
+    product.catch_up()
+    again = product.open_checkout("tab 4", cycle="annual")
+    assert (again.status, again.code) == (409, "already_subscribed")
+
+
+def test_a_page_that_was_paid_is_in_the_way_no_longer_once_what_it_bought_has_ended(
+    product: Product,
+) -> None:
+    product.subscribe()
+    product.open_checkout("tab 2", cycle="annual")
+    product.catch_up()
+    (bought,) = product.subscriptions()
+    product.at_stripe.v1.subscriptions.cancel(bought.id)
+    product.catch_up()
+    assert product.open_checkout("tab 3", cycle="annual").status == 201
+
+
+def test_a_page_whose_debit_failed_is_in_the_way_no_longer(product: Product) -> None:
+    page = product.open_checkout().json["url"]
+    intent = product.pay(page, BANK_DEBIT).json()["intent"]
+    product.open_checkout("tab 2", cycle="annual")
+    product.catch_up()
+    assert product.open_checkout("tab 3", cycle="annual").code == "checkout_completing"
+    product.settle(intent, succeed=False)
+    product.catch_up()
+    assert product.open_checkout("tab 4", cycle="annual").status == 201
 
 
 def test_the_same_choice_while_it_is_just_being_paid_is_a_conflict(product: Product) -> None:

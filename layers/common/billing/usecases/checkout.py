@@ -108,8 +108,10 @@ def _pages_in_the_way(rows: AccountRows, choice: Choice, now: datetime) -> tuple
     for once more, to learn its name. Nobody can pay it: its page was never handed out.
     """
     present = rows.checkout
-    if present is None or present.status is CheckoutStatus.CLOSED:
+    if present is None:
         return ()
+    if present.status is CheckoutStatus.CLOSED:
+        return present.replaces
     if present.status is CheckoutStatus.COMPLETED:
         if not present.paid:
             raise _completing()
@@ -155,7 +157,8 @@ def _open(account: str, name: str, command: Command, choice: Choice, now: dateti
 
 
 def _close_pages(rows: AccountRows, checkout: Checkout) -> None:
-    """Only who has the reservation closes what it replaces; a page that was paid wins over it."""
+    """Only who has the reservation closes what it replaces; a page that was paid wins over it, and
+    stays in the way of every other until its outcome is on record."""
     if all([gateway.close_checkout(session) for session in checkout.replaces]):
         return
     write = Transaction()

@@ -75,9 +75,12 @@ def record_checkout(event: StripeEvent, account: str, write: Transaction) -> Non
     if facts.kind != Kind.SUBSCRIPTION:
         return
     checkout = rows.checkout
+    version = rows.version_of(keys.checkout_key(account))
     if checkout is not None and checkout.id == facts.checkout:
-        version = rows.version_of(keys.checkout_key(account))
         accounts.put_checkout(write, account, _after(checkout, facts, event), version=version)
+    elif checkout is not None and facts.session in checkout.replaces:
+        outcome = _after_replaced(checkout, facts, event)
+        accounts.put_checkout(write, account, outcome, version=version)
     if facts.subscription is not None:
         _replace_snapshot(rows, gateway.subscription(facts.subscription), write)
 
@@ -154,6 +157,18 @@ def _account_of(event: StripeEvent) -> str | None:
 def _replace_snapshot(rows: AccountRows, fetched: Subscription | None, write: Transaction) -> None:
     if fetched is not None:
         put_snapshot(write, rows, fetched, by=STRIPE, at=runtime.now())
+
+
+def _after_replaced(checkout: Checkout, facts: CheckoutFacts, event: StripeEvent) -> Checkout:
+    """What the outcome of a page that it was to replace means for a reservation."""
+    left = tuple(session for session in checkout.replaces if session != facts.session)
+    if facts.open:
+        return checkout
+    if facts.paid:
+        return replace(checkout, status=CheckoutStatus.CLOSED, replaces=left)
+    if not facts.complete or event.type == "checkout.session.async_payment_failed":
+        return replace(checkout, replaces=left)
+    return replace(checkout, status=CheckoutStatus.CLOSED)
 
 
 def _after(checkout: Checkout, facts: CheckoutFacts, event: StripeEvent) -> Checkout:
