@@ -22,7 +22,14 @@ from webhook_process import HANDLERS
 ROOT = Path(__file__).parent.parent
 LAYER = ROOT / "layers" / "common"
 FUNCTIONS = sorted(path.stem for path in (ROOT / "functions").glob("*.py"))
-CALL_STRIPE = {"checkout", "subscription", "invoices", "webhook_process", "reconcile"}
+CALL_STRIPE = {
+    "checkout",
+    "invoices",
+    "reconcile",
+    "renewals",
+    "subscription",
+    "webhook_process",
+}
 TAKE_BODIES = {"checkout", "credits", "subscription", "members", "support_requests"}
 
 FLOORS = {

@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ import members
 import overview
 import portal
 import reconcile
+import renewals
 import subscription
 import support
 import support_requests
@@ -32,6 +34,7 @@ from billing.adapters.dynamodb.transaction import Transaction
 from billing.adapters.stripe.events import StripeEvent
 from billing.adapters.stripe.gateway import price_id
 from billing.adapters.stripe.snapshots import noted
+from billing.domain.times import rfc3339
 from billing.http import Api
 from tests.factories import api_event, event_file, unsigned
 
@@ -239,6 +242,17 @@ class Product:
         """Moves the clock of Stripe and of the product, for example by `P1M`."""
         answer = _wire.post(f"{self.sandbox}/sandbox/clock", json={"advance": duration}, timeout=30)
         assert answer.status_code == 200, answer.text
+
+    def go_to(self, moment: datetime) -> None:
+        """Moves the clock of Stripe and of the product forward to `moment`."""
+        order = {"to": rfc3339(moment)}
+        answer = _wire.post(f"{self.sandbox}/sandbox/clock", json=order, timeout=30)
+        assert answer.status_code == 200, answer.text
+
+    def sweep(self, milliseconds_left: int = 300_000) -> dict[str, int]:
+        """What has come due is done; returns for how many accounts, and for how many it failed."""
+        context = SimpleNamespace(get_remaining_time_in_millis=lambda: milliseconds_left)
+        return renewals.handler(event_file("renewals"), context)
 
     def settle(self, intent: str, *, succeed: bool) -> None:
         """A payment that settles later comes, or fails."""

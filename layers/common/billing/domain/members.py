@@ -110,9 +110,9 @@ def invite(team: Team, email: str, name: str, now: datetime) -> Change:
     present = team.members.get(member_id(team.account, email))
     if present is not None and present.status is MemberStatus.ACTIVE:
         raise Conflict("already_member", "This person is a member already.")
-    expired = (each for each in team.members.values() if lapsed(each, now))
     # Theirs first: it is written in any case.
-    released = sorted(expired, key=lambda each: each is not present)[:_RELEASED_AT_ONCE]
+    expired = sorted(_lapsed(team, now), key=lambda each: each is not present)
+    released = expired[:_RELEASED_AT_ONCE]
     occupied = team.slots.occupied - len(released)
     if present is None or present in released or not counted(present):
         if replace(team.slots, occupied=occupied).room(team.purchased) < 1:
@@ -161,6 +161,16 @@ def accept(team: Team, subject: str, email: str, name: str, now: datetime) -> Ch
         expires_at=None,
     )
     return Change(accepted, (accepted,), team.slots)
+
+
+def expire(team: Team, now: datetime) -> Change | None:
+    """Frees the slots of invitations that ran out, of many some; None where there are none."""
+    released = _lapsed(team, now)[:_RELEASED_AT_ONCE]
+    if not released:
+        return None
+    expired = [replace(each, status=MemberStatus.EXPIRED) for each in released]
+    occupied = team.slots.occupied - len(expired)
+    return Change(expired[0], tuple(expired), replace(team.slots, occupied=occupied))
 
 
 def remove(team: Team, member: str) -> Change:
@@ -216,6 +226,10 @@ def _decoded(label: str) -> str:
     except UnicodeError:
         return label
     return label if decoded.isascii() else decoded
+
+
+def _lapsed(team: Team, now: datetime) -> list[Member]:
+    return [each for each in team.members.values() if lapsed(each, now)]
 
 
 def _managed_by(member: Member, email: str) -> bool:

@@ -24,8 +24,8 @@ from billing.domain.members import Change, Team
 _TRIES = 10
 _WAIT_SECONDS = 0.05
 
-Decision = Callable[[Team, AccountRows, Transaction], Change]
-"""May add to the transaction what else its decision rests on."""
+Decision = Callable[[Team, AccountRows, Transaction], Change | None]
+"""None where there is nothing to decide. It may add to the transaction what else it rests on."""
 
 
 def invite_member(
@@ -65,14 +65,26 @@ def remove_member(account: str, by: str, member: str, now: datetime) -> Member:
     return _changed(account, by, now, lambda team, *_: members.remove(team, member))
 
 
+def expire_invitations(account: str, now: datetime) -> None:
+    """Every one that ran out. Raises Unavailable."""
+    while _committed(account, SCHEDULE, now, lambda team, *_: members.expire(team, now)):
+        pass
+
+
 def _changed(account: str, by: str, now: datetime, decide: Decision) -> Member:
+    change = _committed(account, by, now, decide)
+    assert change is not None
+    return change.member
+
+
+def _committed(account: str, by: str, now: datetime, decide: Decision) -> Change | None:
     for _ in range(_TRIES):
         slots, version = accounts.load_slots(account)
         rows = accounts.load(account)
         write = Transaction()
         change = decide(replace(rows.team, slots=slots), rows, write)
-        if not change.written:
-            return change.member
+        if change is None or not change.written:
+            return change
         for member in change.written:
             key = keys.member_key(account, member.id)
             accounts.put_member(write, account, member, version=rows.version_of(key))
@@ -86,7 +98,7 @@ def _changed(account: str, by: str, now: datetime, decide: Decision) -> Member:
         except StaleWrite:
             runtime.sleep(_WAIT_SECONDS * runtime.jitter())
             continue
-        return change.member
+        return change
     raise unavailable()
 
 

@@ -21,6 +21,9 @@ from billing.usecases.overview import show_slots
 
 _TRIES = 5
 
+_REMEMBERED = 12
+"""More than time does to a subscription within one of its periods."""
+
 
 def put_snapshot(
     write: Transaction,
@@ -30,15 +33,21 @@ def put_snapshot(
     by: str,
     at: datetime,
     reason: str = "",
+    handled: tuple[str, ...] = (),
 ) -> bool:
-    """Adds `fetched`, which was fetched after `rows` was read, unless the one on record stays."""
+    """Adds `fetched`, which was fetched after `rows` was read, unless the one on record stays.
+
+    `handled` names what time has done to it now.
+    """
     present = rows.subscriptions.get(fetched.kind)
     if rivals(fetched, present):
         alert("an account has two live subscriptions", subscription=fetched.id)
     if not supersedes(fetched, present):
         return False
     version = rows.version_of(keys.subscription_key(rows.id, fetched.kind))
-    accounts.put_subscription(write, rows.id, fetched, version=version)
+    if present is not None and present.id == fetched.id:
+        handled = (*rows.handled.get(fetched.kind, ()), *handled)[-_REMEMBERED:]
+    accounts.put_subscription(write, rows.id, fetched, version=version, handled=handled)
     if fetched.kind is Kind.SLOTS:
         by = _put_slots(write, rows, fetched, at) or by
     for type_, facts in of_subscription(present, fetched):

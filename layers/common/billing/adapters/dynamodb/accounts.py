@@ -1,26 +1,38 @@
-"""An account's partition: the account, its people and wallets, slots, subscriptions, Checkout."""
+"""An account's partition: the account, its people and wallets, slots, subscriptions, Checkout.
 
+Rows that time will act on carry the moment at which it next does, in `due_at`, and with it stand in
+an index, spread over shards, in the order of those moments.
+"""
+
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
+from billing import settings
 from billing.adapters.dynamodb import keys, reading
 from billing.adapters.dynamodb.items import Item
 from billing.adapters.dynamodb.keys import Key
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.adapters.dynamodb.wallets import wallet_of
 from billing.domain.account import Account, Checkout, CheckoutStatus, Member, MemberStatus, Role
+from billing.domain.agenda import next_due
 from billing.domain.catalog import Cycle, Kind
 from billing.domain.credits import Wallet
-from billing.domain.members import Team
+from billing.domain.members import Team, counted
 from billing.domain.money import Money
 from billing.domain.slots import SlotChange, Slots
 from billing.domain.subscription import Pending, Status, Subscription
 from billing.domain.times import parse_rfc3339, rfc3339
 
+_GRACE = settings.grace()
+
 
 @dataclass(frozen=True, slots=True)
 class AccountRows:
-    """What one query of an account's partition found. `version_of` tells what to write against."""
+    """What one query of an account's partition found. `version_of` tells what to write against.
+
+    `handled` names what time has done to each subscription, `due` when it is next looked at.
+    """
 
     id: str
     account: Account | None = None
@@ -30,6 +42,8 @@ class AccountRows:
     wallets: dict[str, Wallet] = field(default_factory=dict)
     slots: Slots = field(default_factory=Slots)
     versions: dict[str, int] = field(default_factory=dict)
+    handled: dict[Kind, tuple[str, ...]] = field(default_factory=dict)
+    due: dict[Kind, datetime] = field(default_factory=dict)
 
     @property
     def base(self) -> Subscription | None:
@@ -53,7 +67,8 @@ def load(account: str, *, consistent: bool = True) -> AccountRows:
     by_kind: dict[str, list[Item]] = {}
     for item in items:
         by_kind.setdefault(item["sk"].split("#")[0], []).append(item)
-    subscriptions = [_subscription(item) for item in by_kind.get("SUBSCRIPTION", [])]
+    bought = by_kind.get("SUBSCRIPTION", [])
+    subscriptions = [_subscription(item) for item in bought]
     members = [_member(item) for item in by_kind.get("MEMBER", [])]
     wallets = map(wallet_of, by_kind.get("WALLET", []))
     return AccountRows(
@@ -65,6 +80,10 @@ def load(account: str, *, consistent: bool = True) -> AccountRows:
         wallets={wallet.person: wallet for wallet in wallets},
         slots=next(map(_slots, by_kind.get("SLOTS", [])), Slots()),
         versions={item["sk"]: item["version"] for item in items},
+        handled={Kind(item["kind"]): tuple(item["handled"]) for item in bought},
+        due={
+            Kind(item["kind"]): parse_rfc3339(item["due_at"]) for item in bought if "due_at" in item
+        },
     )
 
 
@@ -97,6 +116,7 @@ def put_member(write: Transaction, account: str, member: Member, *, version: int
         **asdict(member),
         "invited_at": _optional(member.invited_at),
         "expires_at": _optional(member.expires_at),
+        **_due(account, member.expires_at if counted(member) else None),
     }
     write.replace(row, version=version)
 
@@ -124,8 +144,14 @@ def put_checkout(write: Transaction, account: str, checkout: Checkout, *, versio
 
 
 def put_subscription(
-    write: Transaction, account: str, subscription: Subscription, *, version: int
+    write: Transaction,
+    account: str,
+    subscription: Subscription,
+    *,
+    version: int,
+    handled: tuple[str, ...] = (),
 ) -> None:
+    """`handled` is ours, beside Stripe's snapshot: give what was on record for the same one."""
     row = {
         **keys.subscription_key(account, subscription.kind),
         **asdict(subscription),
@@ -134,8 +160,27 @@ def put_subscription(
         "period_start": rfc3339(subscription.period_start),
         "period_end": rfc3339(subscription.period_end),
         "ends_at": _optional(subscription.ends_at),
+        "handled": handled,
+        **_due(account, next_due(subscription, handled, _GRACE)),
     }
     write.replace(row, version=version)
+
+
+def pages_due(shard: str, now: datetime) -> Iterator[dict[str, list[Key]]]:
+    """By account, the keys of a shard's rows whose moment has come, a page at a time."""
+    for page in reading.pages_due(shard, rfc3339(now)):
+        by_account: dict[str, list[Key]] = {}
+        for key in page:
+            by_account.setdefault(keys.account_in(key), []).append(key)
+        yield by_account
+
+
+def put_off(due: list[Key], until: datetime) -> None:
+    """Nobody looks at these rows before `until`, so that they keep nobody else waiting."""
+    for key in due:
+        write = Transaction()
+        write.set(key, {"due_at": rfc3339(until)}, otherwise=LookupError(f"{key} is gone"))
+        write.commit()
 
 
 def link_customer(write: Transaction, account: str, customer: str, *, otherwise: Exception) -> None:
@@ -147,6 +192,13 @@ def account_of(customer: str) -> str | None:
     """Whose customer at Stripe this is; None if none of ours."""
     row = reading.get(keys.customer_key(customer))
     return None if row is None else str(row["account"])
+
+
+def _due(account: str, moment: datetime | None) -> Item:
+    """Rows without these attributes are not in the index."""
+    if moment is None:
+        return {}
+    return {"due_shard": keys.due_shard(account), "due_at": rfc3339(moment)}
 
 
 def _optional(moment: datetime | None) -> str | None:

@@ -4,6 +4,7 @@ An account's own partition holds what the Billing tab shows, so that one query r
 with time has partitions of its own.
 """
 
+import zlib
 from typing import TypedDict
 
 from billing.domain.catalog import Kind
@@ -16,6 +17,11 @@ class Key(TypedDict):
 
 def account_partition(account: str) -> str:
     return f"ACCOUNT#{account}"
+
+
+def account_in(key: Key) -> str:
+    """Whose partition `key` lies in."""
+    return key["pk"].removeprefix("ACCOUNT#")
 
 
 def account_key(account: str) -> Key:
@@ -76,6 +82,15 @@ def customer_key(customer: str) -> Key:
 
 def stripe_event_key(event: str) -> Key:
     return {"pk": f"STRIPE_EVENT#{event}", "sk": "STRIPE_EVENT"}
+
+
+DUE_INDEX = "due"
+DUE_SHARDS = tuple(f"DUE#{number}" for number in range(8))
+
+
+def due_shard(account: str) -> str:
+    """The index's partition in which this account's rows wait for their moment."""
+    return DUE_SHARDS[zlib.crc32(account.encode()) % len(DUE_SHARDS)]
 
 
 RECONCILIATION: Key = {"pk": "RECONCILIATION", "sk": "STRIPE_EVENTS"}

@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from billing.adapters.dynamodb.items import Item, decode_item, encode, encode_item
-from billing.adapters.dynamodb.keys import Key
+from billing.adapters.dynamodb.keys import DUE_INDEX, Key
 from billing.adapters.dynamodb.transaction import PASSING_ERRORS, TABLE, client, unavailable
 
 
@@ -132,3 +132,25 @@ def present(keys: list[Key]) -> set[str]:
             found |= {item["pk"]["S"] for item in answer["Responses"].get(TABLE, [])}
             unread = answer.get("UnprocessedKeys")
     return found
+
+
+def pages_due(shard: str, until: str) -> Iterator[list[Key]]:
+    """The keys of a shard's rows whose moment is not after `until`, the earliest first.
+
+    An index lags behind its table: decide by the rows themselves.
+    """
+    request: dict[str, Any] = {
+        "TableName": TABLE,
+        "IndexName": DUE_INDEX,
+        "KeyConditionExpression": "due_shard = :shard AND due_at <= :until",
+        "ExpressionAttributeValues": encode_item({":shard": shard, ":until": until}),
+        "Limit": 100,
+    }
+    while True:
+        with _answering():
+            answer = client.query(**request)
+        found = map(decode_item, answer["Items"])
+        yield [{"pk": item["pk"], "sk": item["sk"]} for item in found]
+        if "LastEvaluatedKey" not in answer:
+            return
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

@@ -17,6 +17,8 @@ from billing.adapters.stripe.gateway import price_id, with_query
 from billing.domain.catalog import Cycle
 from billing.domain.errors import Conflict, PaymentNeeded
 
+_ENDED = ("canceled", "incomplete_expired")
+
 
 def plan_change(
     subscription_id: str, cycle: Cycle, *, price: str | None, quantity: int | None
@@ -78,9 +80,11 @@ def end_at(subscription_id: str, moment: datetime) -> None:
 
 
 def end_now(subscription_id: str) -> None:
-    """It is over, and what it still asks for is not asked for any more."""
+    """It is over, and what it still asks for is not asked for any more, also where a try before
+    this one got no further than its end."""
     with our_errors(), refusals():
-        client().v1.subscriptions.cancel(subscription_id)
+        if client().v1.subscriptions.retrieve(subscription_id).status not in _ENDED:
+            client().v1.subscriptions.cancel(subscription_id)
         unpaid = client().v1.invoices.list({"subscription": subscription_id, "status": "open"})
         for invoice in unpaid.auto_paging_iter():
             if invoice.id is not None:

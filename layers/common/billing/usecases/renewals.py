@@ -1,0 +1,97 @@
+"""What time does to an account: reminders, renewals nobody told of, the end of access."""
+
+from datetime import datetime, timedelta
+
+from billing.adapters.dynamodb import accounts, history
+from billing.adapters.dynamodb.accounts import AccountRows
+from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
+from billing.adapters.stripe import changes, gateway
+from billing.domain.agenda import Act, Due, agenda, due
+from billing.domain.catalog import Kind
+from billing.domain.events import SCHEDULE, STRIPE, Event, Fact
+from billing.domain.members import lapsed
+from billing.domain.subscription import Subscription
+from billing.domain.times import rfc3339
+from billing.usecases.members import expire_invitations
+from billing.usecases.snapshots import put_snapshot, record
+
+_TRIES = 5
+
+
+def do_what_is_due(account: str, grace: timedelta, now: datetime) -> None:
+    """Everything, once: what was done is written with its effect. Raises Unavailable."""
+    rows = accounts.load(account)
+    if any(lapsed(member, now) for member in rows.members.values()):
+        expire_invitations(account, now)
+    for kind, moment in rows.due.items():
+        if moment <= now:
+            _advance(account, kind, grace, now)
+
+
+def _advance(account: str, kind: Kind, grace: timedelta, now: datetime) -> None:
+    """Stripe is asked first: what is due is decided by what it says, not by what we remember."""
+    for _ in range(_TRIES):
+        rows = accounts.load(account)
+        present = rows.subscriptions[kind]
+        moment = rows.due.get(kind)
+        if moment is None or moment > now:
+            return
+        fresh, handled = _as_it_is(present), rows.handled[kind]
+        acts = due(fresh, handled, grace, now)
+        by = STRIPE
+        if any(each.act is Act.END for each in acts):
+            by = SCHEDULE
+            _end(rows, now)
+            fresh = _as_it_is(present)
+            # When it ended at Stripe is another moment of the same end, and may be after `now`.
+            acts += [each for each in agenda(fresh, grace) if each.act is Act.END]
+        write = Transaction()
+        names = tuple(each.name for each in acts)
+        if not put_snapshot(write, rows, fresh, by=by, at=now, handled=names):
+            return
+        _tell(write, account, fresh, acts, now)
+        try:
+            write.commit()
+        except StaleWrite:
+            continue
+        return
+    raise unavailable()
+
+
+def _end(rows: AccountRows, now: datetime) -> None:
+    """Access is over: nothing of the account lives on at Stripe, and nothing is owed any more."""
+    for each in rows.subscriptions.values():
+        changes.end_now(each.id)
+        if each.kind is not Kind.SUBSCRIPTION and each.live:
+            record(rows.id, each.id, SCHEDULE, now)
+
+
+def _tell(
+    write: Transaction, account: str, fresh: Subscription, acts: list[Due], now: datetime
+) -> None:
+    """Of several reminders that are late only one; of one that is too late, none."""
+    done = {each.act for each in acts}
+    if Act.END in done:
+        _append(write, account, "access.ended", {"at": rfc3339(fresh.ends_at or now)}, now)
+    elif Act.REMIND in done and now < fresh.period_end:
+        charge = fresh.next_charge
+        facts: dict[str, Fact] = {
+            "subscription": fresh.id,
+            "amount": charge.amount,
+            "currency": charge.currency,
+            "at": rfc3339(fresh.period_end),
+        }
+        _append(write, account, "renewal.coming", facts, now)
+
+
+def _append(
+    write: Transaction, account: str, type_: str, facts: dict[str, Fact], now: datetime
+) -> None:
+    history.append(write, account, Event(type=type_, at=now, by=SCHEDULE, facts=facts))
+
+
+def _as_it_is(present: Subscription) -> Subscription:
+    fresh = gateway.subscription(present.id)
+    if fresh is None:
+        raise LookupError(f"{present.id} is no longer ours")
+    return fresh
