@@ -224,6 +224,25 @@ def test_the_same_key_opens_the_same_card_page(subscribed: Product) -> None:
     assert subscribed.command("POST /subscription/card", key="one").json == first
 
 
+def test_the_same_key_at_the_same_time_gets_the_answer_that_is_on_record(
+    subscribed: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one request opens its page, its repetition opens one and answers first."""
+    whole = changes.open_card_page
+    overtaken: list[Any] = []
+
+    def overtaking(*args: Any) -> str:
+        if not overtaken:
+            overtaken.append(None)
+            overtaken.append(subscribed.command("POST /subscription/card", key="one").json)
+        return whole(*args)
+
+    monkeypatch.setattr(changes, "open_card_page", overtaking)
+    answer = subscribed.command("POST /subscription/card", key="one")
+    assert answer.json == overtaken[1]
+    assert subscribed.command("POST /subscription/card", key="one").json == answer.json
+
+
 def test_an_overdue_account_sees_what_to_pay(overdue: Product) -> None:
     owed = plan(overdue)["open_invoice"]
     assert owed["amount_due"] == {"amount": 5900, "currency": "usd"}

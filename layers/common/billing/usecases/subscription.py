@@ -57,8 +57,7 @@ def change_cycle(
         pending_cycle=fresh.pending_cycle,
         effective_at=rfc3339(fresh.period_end) if fresh.pending_cycle else None,
     )
-    _remember(account, command, base.id, dict(answer), now)
-    return answer
+    return cast(CycleView, _remember(account, command, base.id, dict(answer), now))
 
 
 def cancel(account: str, by: str, goodbye: Goodbye, now: datetime) -> CancelView:
@@ -132,8 +131,7 @@ def open_card_page(account: str, command: Command, return_to: str, now: datetime
         account, rows.account.customer, base.price.currency, return_to, ends
     )
     answer = LinkView(url=url, expires_at=rfc3339(ends))
-    _remember(account, command, base.id, dict(answer), now)
-    return answer
+    return cast(LinkView, _remember(account, command, base.id, dict(answer), now))
 
 
 def live(rows: AccountRows) -> Subscription:
@@ -161,11 +159,12 @@ def _first_answer(account: str, command: Command) -> dict[str, Any] | None:
 
 def _remember(
     account: str, command: Command, about: str, answer: dict[str, Any], now: datetime
-) -> None:
+) -> dict[str, Any]:
+    """The command's first answer: `answer`, or that of the same request at the same time."""
     write = Transaction()
     marks.accept_command(write, account, command, about=about, now=now, answer=answer)
     try:
         write.commit()
     except AlreadyDone:
-        # The same request at the same time: both did the same.
-        marks.find_command(account, command)
+        return _first_answer(account, command) or answer
+    return answer
