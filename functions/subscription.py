@@ -1,17 +1,19 @@
-"""The manager changes the subscription: cycle, card, cancel, keep."""
+"""The manager changes the subscription: plan, cycle, card, cancel, keep."""
 
 from billing import runtime, settings
 from billing.adapters.dynamodb.marks import Command
-from billing.bodies import Cancellation, CycleChoice
+from billing.bodies import Cancellation, CycleChoice, PlanChoice
 from billing.domain.catalog import load_catalog
 from billing.http import Api, Request, Who
-from billing.usecases import subscription
+from billing.usecases import plans, subscription
+from billing.usecases.acts import Act
 from billing.usecases.subscription import Goodbye
-from billing.views import CancelView, CycleView, LinkView, ResumeView
+from billing.views import CancelView, CycleView, LinkView, PlanChangeView, ResumeView
 
 api = Api()
 
 _PAGE_URL = settings.page_url()
+_SELF_SERVICE = settings.plan_changes() == "self_service"
 _CATALOG = load_catalog()
 
 
@@ -24,6 +26,17 @@ def change_cycle(request: Request, wanted: CycleChoice) -> CycleView:
     return subscription.change_cycle(
         caller.account, caller.subject, command, _CATALOG, wanted.cycle, runtime.now()
     )
+
+
+@api.route("PUT /subscription/plan", Who.MANAGER, takes=PlanChoice, gives=PlanChangeView)
+def change_plan(request: Request, wanted: PlanChoice) -> PlanChangeView:
+    """Asks Support for another plan; where the manager may change it, needs an Idempotency-Key"""
+    caller, now = request.caller(), runtime.now()
+    if not _SELF_SERVICE:
+        return plans.ask_for_plan(caller.account, caller.subject, wanted.plan, _CATALOG, now)
+    command = Command(request.command_id(), request.fingerprint())
+    act = Act(account=caller.account, command=command, by=caller.subject, at=now)
+    return plans.change_plan(act, wanted.plan, None, _CATALOG)
 
 
 @api.route("POST /subscription/card", Who.MANAGER, gives=LinkView, status=201, idempotent=True)

@@ -7,17 +7,23 @@ from aws_lambda_powertools import Logger
 from billing import runtime, settings
 from billing.adapters.dynamodb import accounts, history
 from billing.adapters.dynamodb.accounts import AccountRows
+from billing.adapters.dynamodb.marks import Command
+from billing.bodies import OperatorsAct, PlanDecision
+from billing.domain.catalog import load_catalog
 from billing.domain.errors import NotFound
 from billing.domain.times import rfc3339
 from billing.http import Api, Request, Who, invalid_query
+from billing.usecases import plans
+from billing.usecases.acts import Act
 from billing.usecases.overview import show_billing
-from billing.views import BillingView, HistoryView, SupportView
+from billing.views import BillingView, HistoryView, PlanChangeView, SupportView
 
 api = Api()
 logger = Logger()
 
 _GRACE = settings.grace()
 _SUPPORT: SupportView = {"email": settings.support_email(), "url": settings.support_url()}
+_CATALOG = load_catalog()
 _EVENT_ID = re.compile(r"[0-9TZ:-]{20}-[A-Za-z0-9-]{1,64}")
 
 
@@ -57,6 +63,29 @@ def get_history(request: Request) -> HistoryView:
         ],
         "next_cursor": found[-1][0] if more else None,
     }
+
+
+@api.route(
+    "PUT /support/accounts/{account_id}/plan",
+    Who.OPERATOR,
+    takes=PlanDecision,
+    gives=PlanChangeView,
+    idempotent=True,
+)
+def set_plan(request: Request, decided: PlanDecision) -> PlanChangeView:
+    """A dearer plan at once, a cheaper one or another cycle from the renewal on"""
+    return plans.change_plan(_act(request, decided), decided.plan, decided.cycle, _CATALOG)
+
+
+def _act(request: Request, decided: OperatorsAct) -> Act:
+    operator = request.operator()
+    return Act(
+        account=_rows(operator.account).id,
+        command=Command(request.operators_command_id(), request.fingerprint()),
+        by=operator.subject,
+        at=runtime.now(),
+        reason=decided.reason,
+    )
 
 
 def _rows(account: str) -> AccountRows:

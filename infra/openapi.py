@@ -18,6 +18,7 @@ PLACEHOLDERS = {
     "AUTOMATIC_TAX": "false",
     "AWS_DEFAULT_REGION": "eu-west-1",
     "GRACE_DAYS": "14",
+    "PLAN_CHANGES": "support",
     "STRIPE_API_BASE": "https://api.stripe.com",
     "STRIPE_LIVEMODE": "false",
 } | dict.fromkeys(

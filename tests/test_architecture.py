@@ -28,9 +28,17 @@ CALL_STRIPE = {
     "reconcile",
     "renewals",
     "subscription",
+    "support",
     "webhook_process",
 }
-TAKE_BODIES = {"checkout", "credits", "subscription", "members", "support_requests"}
+TAKE_BODIES = {
+    "checkout",
+    "credits",
+    "members",
+    "subscription",
+    "support",
+    "support_requests",
+}
 
 FLOORS = {
     "billing.domain": 0,

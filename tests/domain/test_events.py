@@ -15,8 +15,8 @@ from tests.factories import NOON, member, subscription
 END = datetime(2026, 12, 23, 12, tzinfo=UTC)
 NEXT_END = datetime(2027, 1, 23, 12, tzinfo=UTC)
 NEXT = {"period_start": END, "period_end": NEXT_END}
-ANNUAL = Pending(Cycle.ANNUAL, 1, Money(58800, "usd"))
-FEWER = Pending(Cycle.MONTHLY, 2, Money(4900, "usd"))
+ANNUAL = Pending(Cycle.ANNUAL, 1, Money(58800, "usd"), "starter")
+FEWER = Pending(Cycle.MONTHLY, 2, Money(4900, "usd"), "slot")
 SLOTS = {"id": "sub_slots", "kind": Kind.SLOTS, "plan": "slot"}
 
 

@@ -66,6 +66,30 @@ class CycleChoice(Body):
     cycle: str = Field(min_length=1, max_length=64)
 
 
+class PlanChoice(Body):
+    plan: str = Field(min_length=1, max_length=64)
+
+
+def _not_blank(text: str) -> str:
+    text = _one_line(text)
+    if not text:
+        raise PydanticCustomError("blank", "Input should say something")
+    return text
+
+
+class OperatorsAct(Body):
+    """Why an operator does it; Stripe notes as much as this, too."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_not_blank)]
+
+
+class PlanDecision(OperatorsAct):
+    """The plan, and the cycle where that is to be another one as well."""
+
+    plan: str = Field(min_length=1, max_length=64)
+    cycle: str | None = Field(default=None, min_length=1, max_length=64)
+
+
 class Cancellation(Body):
     """Why, as far as the manager cares to say."""
 

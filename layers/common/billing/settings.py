@@ -60,6 +60,11 @@ def grace() -> timedelta:
     return timedelta(days=int(_required("GRACE_DAYS")))
 
 
+def plan_changes() -> str:
+    """`support`: a manager asks Support for another plan; `self_service`: changes it alone."""
+    return _required("PLAN_CHANGES")
+
+
 def page_url() -> str:
     """The page that embeds the Billing tab; empty means the API's own."""
     return os.environ.get("PAGE_URL", "")

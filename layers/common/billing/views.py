@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TypedDict
 
 from billing.domain.account import Member, MemberStatus
+from billing.domain.catalog import Catalog
 from billing.domain.credits import Entry, Wallet
 from billing.domain.members import lapsed
 from billing.domain.money import MoneyView
@@ -26,6 +27,12 @@ class ChargeView(TypedDict):
 class PlanName(TypedDict):
     id: str
     name: str
+
+
+def plan_name(plan: str, catalog: Catalog) -> PlanName:
+    """The id again for a plan that is no longer sold."""
+    sold = catalog.named(plan)
+    return {"id": plan, "name": sold.name if sold is not None else plan}
 
 
 class OpenCheckout(TypedDict):
@@ -58,6 +65,7 @@ class SubscriptionView(TypedDict):
     renews_at: str | None
     ends_at: str | None
     next_charge: ChargeView | None
+    pending_plan: PlanName | None
     pending_cycle: str | None
     card: Card | None
     checkout: OpenCheckout | None
@@ -339,6 +347,16 @@ class LinkView(TypedDict):
 
 class CycleView(TypedDict):
     cycle: str
+    pending_cycle: str | None
+    effective_at: str | None
+
+
+class PlanChangeView(TypedDict):
+    """What is pending comes at `effective_at`, the renewal."""
+
+    plan: PlanName
+    cycle: str
+    pending_plan: PlanName | None
     pending_cycle: str | None
     effective_at: str | None
 

@@ -109,6 +109,7 @@ def _planned(before: Subscription, after: Subscription) -> Iterator[Told]:
         yield (
             "change_planned",
             {
+                "plan": after.pending.plan,
                 "cycle": after.pending.cycle,
                 "quantity": after.pending.quantity,
                 "amount": after.next_charge.amount,

@@ -37,11 +37,13 @@ class Card(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What the next period will be, where that differs; `price` is that of one unit."""
+    """What the next period will be, where that differs; `price` is that of one unit, `plan` the
+    catalog's product id."""
 
     cycle: Cycle
     quantity: int
     price: Money
+    plan: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,11 @@ class Subscription:
     def pending_cycle(self) -> Cycle | None:
         """The cycle from the next period on, where it will be another one."""
         return self.pending.cycle if self.pending and self.pending.cycle is not self.cycle else None
+
+    @property
+    def pending_plan(self) -> str | None:
+        """The plan from the next period on, where it will be another one."""
+        return self.pending.plan if self.pending and self.pending.plan != self.plan else None
 
     @property
     def next_charge(self) -> Money:

@@ -21,6 +21,7 @@ from billing.views import (
     SupportView,
     credits_view,
     member_view,
+    plan_name,
 )
 
 _CATALOG = load_catalog()
@@ -86,6 +87,7 @@ def _subscription(base: Subscription | None, checkout: OpenCheckout | None) -> S
             "renews_at": None,
             "ends_at": None,
             "next_charge": None,
+            "pending_plan": None,
             "pending_cycle": None,
             "card": None,
             "checkout": checkout,
@@ -101,6 +103,7 @@ def _subscription(base: Subscription | None, checkout: OpenCheckout | None) -> S
         "renews_at": renews_at,
         "ends_at": rfc3339(base.ends_at) if base.ends_at else None,
         "next_charge": {**base.next_charge.view(), "at": renews_at} if renews_at else None,
+        "pending_plan": plan_name(base.pending_plan, _CATALOG) if base.pending_plan else None,
         "pending_cycle": base.pending_cycle,
         "card": base.card,
         "checkout": None if base.live else checkout,

@@ -12,7 +12,8 @@ from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.marks import AlreadyDone, Command
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.adapters.stripe import changes, gateway
-from billing.domain.catalog import Catalog, Kind
+from billing.domain import plans
+from billing.domain.catalog import Catalog, Cycle, Kind
 from billing.domain.errors import Conflict
 from billing.domain.subscription import Status, Subscription
 from billing.domain.times import rfc3339
@@ -37,7 +38,8 @@ class Goodbye:
 def change_cycle(
     account: str, by: str, command: Command, catalog: Catalog, cycle: str, now: datetime
 ) -> CycleView:
-    """From the next renewal on; the present cycle takes a pending change back.
+    """From the next renewal on; the present cycle takes a pending change back. A plan that is
+    pending stays so.
 
     Raises Conflict `not_subscribed`, `subscription_ending`, `payment_due`,
     `idempotency_key_reused`; RuleRefused `unknown_cycle`.
@@ -45,12 +47,13 @@ def change_cycle(
     if (first := _first_answer(account, command)) is not None:
         return cast(CycleView, first)
     base = renewing(accounts.load(account))
-    price = catalog.subscription_price(base.plan, cycle, base.price.currency)
-    assert price.cycle is not None
-    if price.cycle is base.cycle:
+    wanted = plans.steps(base, catalog, cycle=cycle).then
+    if wanted is None:
         changes.release_plan(base.id)
-    elif price.cycle is not base.pending_cycle:
-        changes.plan_change(base.id, price.cycle, price=price.lookup_key, quantity=None)
+    elif (wanted.product, wanted.cycle) != _planned(base):
+        assert wanted.cycle is not None
+        price = gateway.price_id(wanted.lookup_key)
+        changes.plan_change(base.id, wanted.cycle, price=price, quantity=None)
     fresh = record(account, base.id, by, now)
     answer = CycleView(
         cycle=fresh.cycle,
@@ -58,6 +61,10 @@ def change_cycle(
         effective_at=rfc3339(fresh.period_end) if fresh.pending_cycle else None,
     )
     return cast(CycleView, _remember(account, command, base.id, dict(answer), now))
+
+
+def _planned(base: Subscription) -> tuple[str, Cycle] | None:
+    return (base.pending.plan, base.pending.cycle) if base.pending is not None else None
 
 
 def cancel(account: str, by: str, goodbye: Goodbye, now: datetime) -> CancelView:

@@ -302,4 +302,5 @@ def _subscription(item: Item) -> Subscription:
 
 
 def _pending(item: Item) -> Pending:
-    return Pending(Cycle(item["cycle"]), item["quantity"], Money.read(item["price"]))
+    money = Money.read(item["price"])
+    return Pending(Cycle(item["cycle"]), item["quantity"], money, item["plan"])

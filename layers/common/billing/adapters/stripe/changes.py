@@ -13,7 +13,7 @@ from typing import Any
 import stripe
 
 from billing.adapters.stripe.client import client, our_errors
-from billing.adapters.stripe.gateway import price_id, with_query
+from billing.adapters.stripe.gateway import with_query
 from billing.domain.catalog import Cycle
 from billing.domain.errors import Conflict, PaymentNeeded
 
@@ -23,7 +23,7 @@ _ENDED = ("canceled", "incomplete_expired")
 def plan_change(
     subscription_id: str, cycle: Cycle, *, price: str | None, quantity: int | None
 ) -> None:
-    """From the next period on the subscription has this price (a lookup key) and quantity, or
+    """From the next period on the subscription has this price (Stripe's id) and quantity, or
     those it has; `cycle` is the length of that period. Replaces what was planned before.
 
     A try that was cut off left a schedule without a second phase; it is found and completed.
@@ -41,9 +41,8 @@ def plan_change(
             "end_date": item.current_period_end,
             "proration_behavior": "none",
         }
-        wanted = price_id(price) if price is not None else item.price.id
         then: Any = {
-            "items": [{"price": wanted, "quantity": quantity or quantity_now}],
+            "items": [{"price": price or item.price.id, "quantity": quantity or quantity_now}],
             "duration": {"interval": "month", "interval_count": cycle.months},
             "proration_behavior": "none",
         }
@@ -51,6 +50,39 @@ def plan_change(
             schedule.id,
             {"end_behavior": "release", "phases": [now, then]},
         )
+
+
+def change_now(subscription_id: str, *, price: str, quantity: int) -> None:
+    """From now on the subscription has this price (Stripe's id) and quantity. What that costs for
+    the time paid for already is charged at once, and nothing changes before it is paid.
+
+    Asked for again it is charged once: what is there already stays, and what still waits for its
+    payment leads to the same page. Raises PaymentNeeded.
+    """
+    expand: list[Any] = ["latest_invoice"]
+    with our_errors(), refusals():
+        current = client().v1.subscriptions.retrieve(subscription_id, {"expand": expand})
+        item = current.items.data[0]
+        if (item.price.id, item.quantity) == (price, quantity):
+            return
+        if not _awaits(current, price, quantity):
+            current = client().v1.subscriptions.update(
+                subscription_id,
+                {
+                    "items": [{"id": item.id, "price": price, "quantity": quantity}],
+                    "proration_behavior": "always_invoice",
+                    "payment_behavior": "pending_if_incomplete",
+                    "expand": expand,
+                },
+            )
+    if current.pending_update is not None:
+        raise payment_needed(current)
+
+
+def note(subscription_id: str, notes: dict[str, str]) -> None:
+    """What those who read Stripe's dashboard should know of it."""
+    with our_errors(), refusals():
+        client().v1.subscriptions.update(subscription_id, {"metadata": notes})
 
 
 def release_plan(subscription_id: str) -> None:
@@ -158,6 +190,26 @@ def pay_invoice(invoice_id: str) -> None:
             raise PaymentNeeded(
                 "action_needed", "The bank wants you to confirm.", paid.hosted_invoice_url
             )
+
+
+def payment_needed(subscription: stripe.Subscription) -> PaymentNeeded:
+    """The first payment of this, or of what was changed last, is not there; needs
+    `latest_invoice` expanded."""
+    invoice = subscription.latest_invoice
+    url = invoice.hosted_invoice_url if isinstance(invoice, stripe.Invoice) else None
+    return PaymentNeeded(
+        "action_needed",
+        "The card was not charged: the customer pays on the page of this invoice, or enters "
+        "another card. Until then nothing changes.",
+        url,
+    )
+
+
+def _awaits(subscription: stripe.Subscription, price: str, quantity: int) -> bool:
+    """Whether exactly this waits for its payment."""
+    update = subscription.pending_update
+    items = (update.subscription_items or []) if update is not None else []
+    return [(item.price.id, item.quantity) for item in items] == [(price, quantity)]
 
 
 def _schedule_of(subscription: stripe.Subscription) -> stripe.SubscriptionSchedule:

@@ -116,7 +116,13 @@ def _pending(subscription: stripe.Subscription, item: stripe.SubscriptionItem) -
         if cycle is None or not isinstance(price, stripe.Price) or price.unit_amount is None:
             continue
         if (price.id, quantity) != (item.price.id, item.quantity):
-            return Pending(cycle, quantity or 1, Money(price.unit_amount, price.currency))
+            product = price.product
+            return Pending(
+                cycle,
+                quantity or 1,
+                Money(price.unit_amount, price.currency),
+                product if isinstance(product, str) else product.id,
+            )
     return None
 
 
