@@ -51,6 +51,21 @@ _PROBLEM = {
         "detail": {"type": "string"},
         "code": {"type": "string", "description": "Stable; what a program decides by"},
         "url": {"type": "string", "description": "With 402: where the customer acts"},
+        "preview": {
+            "$ref": "#/components/schemas/SlotsPreview",
+            "description": "With quote_stale: the new quote",
+        },
+        "members": {
+            "type": "array",
+            "description": "With slots_in_use: who occupies them",
+            "items": {
+                "type": "object",
+                "required": ["id", "email", "name", "status"],
+                "properties": {
+                    name: {"type": "string"} for name in ("id", "email", "name", "status")
+                },
+            },
+        },
         "errors": {
             "type": "array",
             "items": {

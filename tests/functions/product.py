@@ -23,6 +23,7 @@ import overview
 import portal
 import reconcile
 import renewals
+import slots
 import subscription
 import support
 import support_requests
@@ -52,6 +53,7 @@ APIS: dict[str, Api] = {
     "credits": credits.api,
     "invoices": invoices.api,
     "subscription": subscription.api,
+    "slots": slots.api,
     "members": members.api,
     "support": support.api,
     "support_requests": support_requests.api,

@@ -100,6 +100,19 @@ def test_a_preview_says_exactly_what_the_change_will_charge(own_shop: Shop) -> N
     assert changed.latest_invoice.billing_reason == "subscription_update"
 
 
+def test_a_subscription_that_nobody_has_made_yet_has_a_price(own_shop: Shop) -> None:
+    own_shop.go_to(JANUARY)
+    subscribed = own_shop.subscribe()
+    given: Any = {
+        "customer": subscribed.customer,
+        "subscription_details": {"items": [{"price": own_shop.price(700), "quantity": 3}]},
+    }
+    quote = own_shop.stripe.invoices.create_preview(given)
+    assert (quote.total, quote.amount_due, quote.currency) == (2100, 2100, "usd")
+    assert quote.lines.data[0].period.end == subscribed["items"].data[0].current_period_end
+    assert len(own_shop.stripe.subscriptions.list({"customer": subscribed.customer}).data) == 1
+
+
 def test_a_preview_changes_nothing(own_shop: Shop) -> None:
     slots = Slots(own_shop)
     before = own_shop.event_types()

@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from billing.domain.errors import FieldError, InvalidInput
 from billing.domain.members import normalized_email, well_formed_email
+from billing.domain.slots import MOST_SLOTS
 from billing.domain.support_requests import Topic
 
 
@@ -60,6 +61,18 @@ class Invitation(Body):
 class NewSupportRequest(Body):
     topic: Topic
     message: str | None = Field(default=None, max_length=2000)
+
+
+class SlotsChoice(Body):
+    """How many slots in all."""
+
+    purchased: int = Field(ge=0, le=MOST_SLOTS)
+
+
+class SlotsOrder(SlotsChoice):
+    """`quote` is the preview's: exactly its sum is charged, or nothing."""
+
+    quote: str | None = Field(default=None, max_length=1000)
 
 
 class CycleChoice(Body):

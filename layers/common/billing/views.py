@@ -89,6 +89,17 @@ class SlotsView(TypedDict):
     renews_at: str | None
 
 
+class SlotsPreview(TypedDict):
+    """`due_now` with taxes, as it is charged; `from_next_renewal` per month and without them, from
+    `effective_at` on. `quote` comes back with the order."""
+
+    purchased: int
+    due_now: MoneyView
+    from_next_renewal: MoneyView
+    effective_at: str | None
+    quote: str
+
+
 class MemberView(TypedDict):
     """`status` is invited, active, expired, withdrawn or removed; `expires_at` an invitation's."""
 

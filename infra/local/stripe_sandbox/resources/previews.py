@@ -2,6 +2,7 @@
 
 import copy
 
+from infra.local.stripe_sandbox import periods
 from infra.local.stripe_sandbox.errors import NoSuchObject, NothingUpcoming, NotSupported
 from infra.local.stripe_sandbox.operations import Call, operation
 from infra.local.stripe_sandbox.resources import (
@@ -9,7 +10,9 @@ from infra.local.stripe_sandbox.resources import (
     changes,
     invoices,
     lifecycle,
+    prices,
     schedules,
+    subscriptions,
 )
 from infra.local.stripe_sandbox.state import Body, token
 from infra.local.stripe_sandbox.world import World
@@ -25,7 +28,7 @@ DETAILS = "subscription_details"
 )
 def create_preview(world: World, call: Call) -> Body:
     if "subscription" not in call.params:
-        raise NotSupported("previews but of a subscription that exists", param="subscription")
+        return _first(world, call)
     subscription = world.get("subscription", call.get("subscription"), param="subscription")
     if call.get("customer", subscription["customer"]) != subscription["customer"]:
         raise NoSuchObject("subscription", subscription["id"], param="subscription")
@@ -41,6 +44,38 @@ def create_preview(world: World, call: Call) -> Body:
     if behavior == "always_invoice":
         return _preview(world, subscription, change.lines, "subscription_update", date)
     return _renewal(world, subscription | {"items": _listed(subscription, change.items)})
+
+
+def _first(world: World, call: Call) -> Body:
+    """The first invoice of a subscription that nobody has made yet."""
+    given = call.get(f"{DETAILS}.items")
+    if given is None or "customer" not in call.params:
+        raise NotSupported("previews but of one subscription", param="subscription")
+    wanted = subscriptions.ordered(world, given, f"{DETAILS}[items]")
+    recurring = subscriptions.shared_recurring(wanted)
+    period = (world.now, periods.end_of_period(world.now, *recurring, world.now))
+    currency = wanted[0].price["currency"]
+    lines = []
+    for each in wanted:
+        unit = prices.unit_amount(world, each.price, currency)
+        lines.append(
+            invoices.new_line(
+                world,
+                description=invoices.line_text(world, each.price, each.quantity, unit, currency),
+                amount=unit * each.quantity,
+                currency=currency,
+                period=period,
+                price=each.price,
+                unit=unit,
+                quantity=each.quantity,
+            )
+        )
+    customer = world.get("customer", call.get("customer"), param="customer")
+    tax = call.get("automatic_tax.enabled", False)
+    invoice = invoices.body(
+        world, customer, lines, "upcoming", currency=currency, automatic_tax=tax
+    )
+    return _upcoming(world, invoice, customer)
 
 
 def _renewal(world: World, subscription: Body) -> Body:
@@ -85,11 +120,15 @@ def _preview(
         subscription=subscription,
         automatic_tax=subscription["automatic_tax"]["enabled"],
     )
+    if date is not None:
+        invoice["parent"]["subscription_details"]["subscription_proration_date"] = date
+    return _upcoming(world, invoice, customer, created)
+
+
+def _upcoming(world: World, invoice: Body, customer: Body, created: int | None = None) -> Body:
     id = f"upcoming_in_1{token(23)}"
     for line in invoice["lines"]["data"]:
         line |= {"invoice": id, "id": f"il_tmp_1{token(23)}"}
-    if date is not None:
-        invoice["parent"]["subscription_details"]["subscription_proration_date"] = date
     due = max(0, invoice["total"] + customer["balance"])
     invoice["lines"]["url"] = f"/v1/invoices/{id}/lines"
     return invoice | {

@@ -56,7 +56,7 @@ def create_subscription(world: World, call: Call) -> Body:
     subscription = begin(
         world,
         customer,
-        _ordered(world, call),
+        ordered(world, call.get("items"), "items"),
         currency=call.get("currency"),
         metadata=merge_metadata({}, call.get("metadata")),
         description=call.get("description"),
@@ -196,7 +196,7 @@ def begin(
 ) -> Body:
     """A stored subscription that waits for its first invoice; nobody was told yet."""
     id = new_id("subscription")
-    recurring = _shared_recurring(ordered)
+    recurring = shared_recurring(ordered)
     end = periods.end_of_period(world.now, *recurring, world.now)
     items = [_item(world, id, order, (world.now, end)) for order in ordered]
     nothing = """application application_fee_percent billing_cycle_anchor_config
@@ -273,7 +273,7 @@ def _item(world: World, subscription: str, order: Ordered, period: tuple[int, in
     }
 
 
-def _shared_recurring(ordered: list[Ordered]) -> tuple[str, int]:
+def shared_recurring(ordered: list[Ordered]) -> tuple[str, int]:
     found = {
         (order.price["recurring"]["interval"], order.price["recurring"]["interval_count"])
         for order in ordered
@@ -283,20 +283,20 @@ def _shared_recurring(ordered: list[Ordered]) -> tuple[str, int]:
     return found.pop()
 
 
-def _ordered(world: World, call: Call) -> list[Ordered]:
-    ordered = []
-    for index, given in enumerate(call.get("items")):
-        param = f"items[{index}][price]"
-        if "price" not in given:
+def ordered(world: World, given: list[Body], param: str) -> list[Ordered]:
+    found = []
+    for index, each in enumerate(given):
+        place = f"{param}[{index}][price]"
+        if "price" not in each:
             raise InvalidRequest(
-                f"Missing required param: {param}.", code="parameter_missing", param=param
+                f"Missing required param: {place}.", code="parameter_missing", param=place
             )
-        price = world.get("price", given["price"], param=param)
-        prices.require_usable(price, param, recurring=True)
-        metadata = merge_metadata({}, given.get("metadata"))
-        quantity = prices.quantity(given, f"items[{index}]")
-        ordered.append(Ordered(price, quantity, metadata))
-    return ordered
+        price = world.get("price", each["price"], param=place)
+        prices.require_usable(price, place, recurring=True)
+        metadata = merge_metadata({}, each.get("metadata"))
+        quantity = prices.quantity(each, f"{param}[{index}]")
+        found.append(Ordered(price, quantity, metadata))
+    return found
 
 
 def _named(world: World, call: Call) -> Body:

@@ -17,6 +17,9 @@ from billing.domain.money import Money
 from billing.domain.subscription import Subscription
 from billing.domain.times import from_epoch
 
+MOST_SLOTS = 1000
+"""That may be bought from the page; more is agreed with Support."""
+
 QUOTE_LASTS = timedelta(minutes=30)
 
 PAID_CHANGES_AT_MOST = 20
