@@ -14,6 +14,8 @@ from billing.views import (
     CatalogView,
     EntitlementsView,
     HealthView,
+    PackagesView,
+    PackageView,
     PriceView,
     ProductView,
     SupportView,
@@ -44,12 +46,17 @@ def get_catalog(request: Request) -> CatalogView:
         "currencies": list(_CATALOG.currencies),
         "plans": [_product(plan) for plan in _CATALOG.of(Kind.SUBSCRIPTION)],
         "slot": _product(_CATALOG.of(Kind.SLOTS)[0]),
-        "packages": [
-            {**_product(package), "credits": package.credits}
-            for package in _CATALOG.of(Kind.PACKAGE)
-        ],
+        "packages": _packages(),
         "add_ons": [_product(add_on) for add_on in _CATALOG.of(Kind.ADD_ON)],
     }
+
+
+@api.route("GET /credits/packages", Who.SIGNED_IN, gives=PackagesView)
+def get_packages(request: Request) -> PackagesView:
+    """The packages of credits for sale, with their prices"""
+    caller = request.caller()
+    load_for(caller.account, caller.subject, caller.role)
+    return {"items": _packages(), "next_cursor": None}
 
 
 @api.route("GET /entitlements", Who.SIGNED_IN, gives=EntitlementsView)
@@ -75,6 +82,12 @@ def get_health(request: Request) -> HealthView:
     """200 when the table answers"""
     reading.get(keys.HEALTH, consistent=False)
     return {"status": "ok"}
+
+
+def _packages() -> list[PackageView]:
+    return [
+        {**_product(package), "credits": package.credits} for package in _CATALOG.of(Kind.PACKAGE)
+    ]
 
 
 def _product(product: Product) -> ProductView:

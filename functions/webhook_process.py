@@ -17,6 +17,7 @@ from billing.usecases.fulfilment import (
     refresh_subscriptions,
     unlink_customer,
 )
+from billing.usecases.purchases import record_reversal
 
 logger = Logger()
 
@@ -40,6 +41,13 @@ HANDLERS: dict[str, Effect] = {
     "invoice.voided": record_invoice,
     "invoice.marked_uncollectible": record_invoice,
     "invoice.finalization_failed": alert_invoice,
+    "charge.refunded": record_reversal,
+    "refund.failed": record_reversal,
+    "charge.dispute.created": record_reversal,
+    "charge.dispute.updated": record_reversal,
+    "charge.dispute.funds_withdrawn": record_reversal,
+    "charge.dispute.funds_reinstated": record_reversal,
+    "charge.dispute.closed": record_reversal,
     "customer.updated": refresh_subscriptions,
     "customer.deleted": unlink_customer,
     "payment_method.attached": refresh_subscriptions,

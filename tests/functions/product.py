@@ -162,10 +162,12 @@ class Product:
         )
         events = listed.json()["data"]
         mine = {each.id for each in self.customers()}
+        charges = {_charge(event) for event in events if _customer(event) in mine}
         return [
             event
             for event in reversed(events)
-            if _customer(event) in mine and (not types or event["type"] in types)
+            if (_customer(event) in mine or _charge(event) in charges)
+            and (not types or event["type"] in types)
         ]
 
     def customers(self) -> list[stripe.Customer]:
@@ -315,6 +317,12 @@ def _dynamodb() -> Any:
 def _customer(event: dict[str, Any]) -> str:
     subject = event["data"]["object"]
     return str(subject["id"] if subject["object"] == "customer" else subject.get("customer"))
+
+
+def _charge(event: dict[str, Any]) -> str:
+    """All that a dispute says about whose it is."""
+    subject = event["data"]["object"]
+    return str(subject["id"] if subject["object"] == "charge" else subject.get("charge", subject))
 
 
 def _fails(record: dict[str, Any]) -> bool:

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import httpx
+
 from billing import runtime
 from billing.adapters.dynamodb import accounts, keys, ledger
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.domain import credits
 from billing.domain.credits import Cause, Credits, Entry, Movement, Wallet
-from tests.functions.product import Answer, Product
+from tests.functions.product import VISA, Answer, Product
 
 ANA = "user-ana"
 
@@ -50,3 +52,27 @@ def entries(product: Product, person: str | None = None) -> list[Entry]:
     since = now.replace(year=now.year - 1, day=1)
     until = now.replace(year=now.year + 3, day=1)
     return list(ledger.newest_first(product.account, person=person, since=since, before=until))
+
+
+def buy(product: Product, package: str = "credits_500", **more: Any) -> str:
+    """Opens the page of a package and pays it; returns the payment intent. Nothing of it has
+    reached the product yet."""
+    card = more.pop("card", VISA)
+    opened = open_page(product, package, **more)
+    assert opened.status == 201, opened.text
+    paid = product.pay(opened.json["url"], card)
+    assert paid.status_code == 200, paid.text
+    return str(paid.json()["intent"])
+
+
+def open_page(product: Product, package: str = "credits_500", **more: Any) -> Answer:
+    product.went_to_stripe = True
+    body = {"package": package, **more.pop("extra", {})}
+    return product.command("POST /credits/checkout", body, **more)
+
+
+def order(product: Product, intent: str, what: str, **given: Any) -> None:
+    """Something happens to a payment outside: `refund`, `dispute`."""
+    address = f"{product.sandbox}/sandbox/payments/{intent}/{what}"
+    answer = httpx.post(address, json=given)
+    assert answer.status_code == 200, answer.text

@@ -115,3 +115,10 @@ class CreditsSent(Body):
 
     to: str = Field(min_length=1, max_length=128)
     credits: int = Field(ge=1, le=10**12)
+
+
+class PackageOrder(Body):
+    """A package of the catalog, and how many of it."""
+
+    package: str = Field(min_length=1, max_length=64)
+    quantity: int = Field(default=1, ge=1, le=100)

@@ -277,6 +277,13 @@ class PackageView(TypedDict):
     prices: list[PriceView]
 
 
+class PackagesView(TypedDict):
+    """`next_cursor` is null: there are never more than one answer holds."""
+
+    items: list[PackageView]
+    next_cursor: str | None
+
+
 class CatalogView(TypedDict):
     currencies: list[str]
     plans: list[ProductView]

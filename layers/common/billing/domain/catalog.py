@@ -101,6 +101,16 @@ class Catalog:
                 return price
         raise _unknown("currency", currency, [price.money.currency for price in monthly])
 
+    def package_price(self, package: str, currency: str) -> tuple[Product, Price]:
+        """Raises RuleRefused `unknown_package`, `unknown_currency`."""
+        product = next((each for each in self.of(Kind.PACKAGE) if each.id == package), None)
+        if product is None:
+            raise _unknown("package", package, [each.id for each in self.of(Kind.PACKAGE)])
+        for price in product.prices:
+            if price.money.currency == currency:
+                return product, price
+        raise _unknown("currency", currency, [each.money.currency for each in product.prices])
+
 
 def _unknown(field: str, value: str, known: list[str]) -> RuleRefused:
     choices = ", ".join(dict.fromkeys(known))

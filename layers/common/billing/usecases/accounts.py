@@ -1,14 +1,15 @@
 """An account begins with the first call of one of its managers; its people are let in here."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from billing.adapters.dynamodb import accounts, keys, wallets
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
+from billing.domain.access import access_at
 from billing.domain.account import Account, Member, MemberStatus, Role
 from billing.domain.credits import Wallet
-from billing.domain.errors import NotAllowed
+from billing.domain.errors import Conflict, NotAllowed
 
 
 def ensure_manager(rows: AccountRows, manager: Member, now: datetime) -> AccountRows:
@@ -57,6 +58,12 @@ def load_for(account: str, subject: str, role: str) -> AccountRows:
     if not manages and rows.team.active(subject) is None:
         raise NotAllowed("membership_inactive", "You are not an active member of this account.")
     return rows
+
+
+def require_access(rows: AccountRows, grace: timedelta, now: datetime) -> None:
+    """For what costs credits or gives them. Raises Conflict `no_access`."""
+    if not access_at(now, rows.base, grace).granted:
+        raise Conflict("no_access", "Credits can be used while the team has a subscription.")
 
 
 def as_manager(subject: str, email: str, name: str) -> Member:

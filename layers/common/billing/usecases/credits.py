@@ -14,11 +14,10 @@ from billing.adapters.dynamodb.ledger import AlreadyRecorded
 from billing.adapters.dynamodb.marks import Command
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
 from billing.domain import credits
-from billing.domain.access import access_at
 from billing.domain.account import Member, MemberStatus
 from billing.domain.credits import Cause, Credits, Entry, Movement, Wallet
 from billing.domain.errors import BillingError, Conflict, NotFound
-from billing.usecases.accounts import ensure_manager
+from billing.usecases.accounts import ensure_manager, require_access
 
 _TRIES = 18
 _WAIT_SECONDS = 0.02
@@ -56,12 +55,6 @@ def send_credits(
         return credits.transfer(rows.wallets[manager.id], _receiver(rows, to), amount, cause)
 
     return _recorded(cause, decide)
-
-
-def require_access(rows: AccountRows, grace: timedelta, now: datetime) -> None:
-    """Raises Conflict `no_access`."""
-    if not access_at(now, rows.base, grace).granted:
-        raise Conflict("no_access", "Credits can be used while the team has a subscription.")
 
 
 def _receiver(rows: AccountRows, person: str) -> Wallet:

@@ -17,13 +17,14 @@ from billing.adapters.alerts import alert
 from billing.adapters.dynamodb import accounts, invoices, keys, marks
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
-from billing.adapters.stripe import changes, gateway
+from billing.adapters.stripe import changes, gateway, payments
 from billing.adapters.stripe.events import StripeEvent
 from billing.adapters.stripe.gateway import CheckoutFacts
 from billing.domain.account import Checkout, CheckoutStatus
 from billing.domain.catalog import Kind
 from billing.domain.events import STRIPE
 from billing.domain.subscription import Subscription
+from billing.usecases.purchases import record_purchase
 from billing.usecases.snapshots import put_snapshot
 from billing.usecases.subscription import end_with_base
 
@@ -72,6 +73,8 @@ def record_checkout(event: StripeEvent, account: str, write: Transaction) -> Non
         live = [each.id for each in rows.subscriptions.values() if each.live]
         changes.apply_card(event.object_id, live)
         refresh_subscriptions(event, account, write)
+    if facts.kind == Kind.PACKAGE:
+        record_purchase(event.object_id, account, write)
     if facts.kind != Kind.SUBSCRIPTION:
         return
     checkout = rows.checkout
@@ -146,11 +149,12 @@ def unlink_customer(event: StripeEvent, account: str, write: Transaction) -> Non
 
 def _account_of(event: StripeEvent) -> str | None:
     """Whose the event is: by the link that we wrote, never by what the event says."""
-    if not event.customer:
+    if not event.concerns_a_customer:
         return None
-    account = accounts.account_of(event.customer)
-    if account is None and gateway.account_named_by(event.customer):
-        raise UnknownCustomer(event.customer)
+    customer = event.customer or payments.customer_of(event)
+    account = accounts.account_of(customer) if customer else None
+    if account is None and customer and gateway.account_named_by(customer):
+        raise UnknownCustomer(customer)
     return account
 
 

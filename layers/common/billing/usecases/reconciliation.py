@@ -33,7 +33,7 @@ def reconcile(now: datetime, time_left: Callable[[], bool]) -> int:
     while batch := list(islice(events, 100)):
         missed = set(marks.not_done([event.id for event in batch]))
         for event in batch:
-            if event.id in missed and event.customer:
+            if event.id in missed and event.concerns_a_customer:
                 queue.send(event)
                 queued += 1
         if not time_left():

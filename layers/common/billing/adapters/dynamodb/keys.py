@@ -60,6 +60,10 @@ def invoice_key(account: str, invoice: str) -> Key:
     return {"pk": invoice_partition(account), "sk": invoice}
 
 
+def purchase_key(account: str, session: str) -> Key:
+    return {"pk": f"ACCOUNT#{account}#PURCHASES", "sk": session}
+
+
 def support_request_partition(account: str) -> str:
     return f"ACCOUNT#{account}#SUPPORT"
 

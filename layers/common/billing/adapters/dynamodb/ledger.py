@@ -12,7 +12,7 @@ from billing import settings
 from billing.adapters.dynamodb import reading, wallets
 from billing.adapters.dynamodb.items import Item
 from billing.adapters.dynamodb.keys import Key
-from billing.adapters.dynamodb.transaction import Transaction
+from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
 from billing.domain.credits import Credits, Entry, EntryKind, Movement
 from billing.domain.times import parse_rfc3339, rfc3339
 
@@ -20,7 +20,7 @@ TABLE = settings.ledger_table_name()
 _PAGE = 500
 
 
-class AlreadyRecorded(Exception):
+class AlreadyRecorded(StaleWrite):
     """An entry of this id is in the ledger."""
 
 

@@ -33,6 +33,13 @@ EVENT_TYPES = (
     "invoice.voided",
     "invoice.marked_uncollectible",
     "invoice.finalization_failed",
+    "charge.refunded",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.closed",
     "customer.updated",
     "customer.deleted",
     "payment_method.attached",
@@ -99,6 +106,11 @@ class StripeEvent:
             object_created=int(subject.get("created", 0)),
             customer=_customer(subject) or _customer(raw["data"].get("previous_attributes") or {}),
         )
+
+    @property
+    def concerns_a_customer(self) -> bool:
+        """A dispute does too, but only its charge says which one."""
+        return bool(self.customer) or self.type.startswith(("charge.dispute.", "refund."))
 
     def message(self) -> str:
         """As the queue carries it."""

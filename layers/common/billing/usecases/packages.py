@@ -1,0 +1,110 @@
+"""Opening the page on which a package of credits is paid."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import cast
+
+from billing.adapters.dynamodb import accounts, marks
+from billing.adapters.dynamodb.accounts import AccountRows
+from billing.adapters.dynamodb.marks import AlreadyDone, Command
+from billing.adapters.dynamodb.transaction import Transaction
+from billing.adapters.stripe import payments
+from billing.adapters.stripe.payments import Order
+from billing.domain.account import Member
+from billing.domain.catalog import Catalog
+from billing.domain.errors import Conflict
+from billing.domain.times import parse_rfc3339, rfc3339
+from billing.usecases.accounts import ensure_manager, require_access
+from billing.views import LinkView
+
+_OPEN_FOR = timedelta(hours=1)
+_STRIPE_WANTS = timedelta(minutes=31)
+"""It opens no page that has less than half an hour to live."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageChoice:
+    """What the manager wants, and where the page returns to."""
+
+    package: str
+    quantity: int
+    return_to: str
+    automatic_tax: bool
+
+
+def open_package_checkout(
+    account: str,
+    manager: Member,
+    command: Command,
+    choice: PackageChoice,
+    catalog: Catalog,
+    *,
+    grace: timedelta,
+    now: datetime,
+) -> LinkView:
+    """The hosted page on which the manager pays for a package, in the subscription's currency.
+
+    Raises Conflict `no_access`, `checkout_expired`, `idempotency_key_reused`; RuleRefused
+    `unknown_package`, `unknown_currency`.
+    """
+    accepted = marks.find_command(account, command)
+    if accepted is not None and accepted.answer is not None:
+        return cast(LinkView, accepted.answer)
+    rows = ensure_manager(accounts.load(account), manager, now)
+    require_access(rows, grace, now)
+    order = _order(rows, manager, choice, catalog, now + _OPEN_FOR)
+    order = replace(order, expires_at=_accept(account, command, order.expires_at, now))
+    url = payments.open_package_page(order, command.id)
+    answer = LinkView(url=url, expires_at=rfc3339(order.expires_at))
+    write = Transaction()
+    marks.answer_command(write, account, command, dict(answer))
+    write.commit()
+    return answer
+
+
+def _accept(account: str, command: Command, expires_at: datetime, now: datetime) -> datetime:
+    """Until when the page is open: decided once, so that Stripe is asked for the same each time.
+
+    Raises Conflict `checkout_expired`.
+    """
+    accepted = marks.find_command(account, command)
+    if accepted is None:
+        write = Transaction()
+        marks.accept_command(write, account, command, about=rfc3339(expires_at), now=now)
+        try:
+            write.commit()
+        except AlreadyDone:
+            return _accept(account, command, expires_at, now)
+        return expires_at
+    decided = parse_rfc3339(accepted.about)
+    if now > decided - _STRIPE_WANTS:
+        raise Conflict(
+            "checkout_expired",
+            "The Checkout of this request is closed. Ask again with a new Idempotency-Key.",
+        )
+    return decided
+
+
+def _order(
+    rows: AccountRows,
+    manager: Member,
+    choice: PackageChoice,
+    catalog: Catalog,
+    expires_at: datetime,
+) -> Order:
+    assert rows.base is not None
+    package, price = catalog.package_price(choice.package, rows.base.price.currency)
+    if rows.account is None or rows.account.customer is None:
+        raise Conflict("no_access", "Credits can be bought while the team has a subscription.")
+    return Order(
+        account=rows.id,
+        customer=rows.account.customer,
+        wallet=manager.id,
+        package=package.id,
+        price=price.lookup_key,
+        quantity=choice.quantity,
+        credits=package.credits * choice.quantity,
+        return_to=choice.return_to,
+        expires_at=expires_at,
+        automatic_tax=choice.automatic_tax,
+    )

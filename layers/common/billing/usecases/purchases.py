@@ -1,0 +1,61 @@
+"""Recording what becomes of the money that packages were paid with."""
+
+from datetime import datetime, timedelta
+
+from billing import runtime
+from billing.adapters.dynamodb import accounts, ledger, purchases
+from billing.adapters.dynamodb.accounts import AccountRows
+from billing.adapters.dynamodb.transaction import Transaction
+from billing.adapters.stripe import payments
+from billing.adapters.stripe.events import StripeEvent
+from billing.domain.credits import Entry, EntryKind, Movement, Wallet
+from billing.domain.purchases import Payment, grant_id, granting, settle
+from billing.usecases.credits import versions_of
+
+
+def record_purchase(session: str, account: str, write: Transaction) -> None:
+    """The credits of a session that was paid, and what a refund or a dispute takes of them."""
+    purchase, version = purchases.load(account, session)
+    rows = accounts.load(account)
+    payment = payments.payment_of(session)
+    if payment is None or not payment.paid:
+        return
+    now = runtime.now()
+    wallet = rows.wallets.get(payment.wallet) or Wallet(person=payment.wallet)
+    granted = ledger.find(account, grant_id(session))
+    moved = Movement((), {wallet.person: wallet})
+    if granted is None:
+        moved = granting(payment, wallet, account, now)
+        granted = moved.entries[0]
+    wallet = moved.wallets[wallet.person]
+    left = _left(rows, granted, payment, wallet, now) if payment.contested else 0
+    settled, more = settle(purchase, payment, wallet, left, account, now)
+    if settled != purchase:
+        purchases.put(write, account, settled, version=version)
+        moved = moved.then(more)
+    if moved.entries:
+        ledger.append(write, moved, versions_of(rows, moved))
+
+
+def record_reversal(event: StripeEvent, account: str, write: Transaction) -> None:
+    """A refund or a dispute: of a package, or of nothing that gave credits."""
+    session = payments.session_of(event)
+    if session is not None:
+        record_purchase(session, account, write)
+
+
+def _left(
+    rows: AccountRows, granted: Entry, payment: Payment, wallet: Wallet, now: datetime
+) -> int:
+    """How much of a purchase is in the wallet: what came first goes first."""
+    since = ledger.newest_first(
+        rows.id, person=wallet.person, since=granted.at, before=now + timedelta(days=1)
+    )
+    later = sum(
+        entry.credits
+        for entry in since
+        if entry.sequence > granted.sequence
+        and entry.target == wallet.person
+        and entry.kind is not EntryKind.RETURN
+    )
+    return max(0, min(payment.credits, wallet.available - later))
