@@ -93,7 +93,7 @@ function whatIsLost({ slots, members, add_ons: addOns }) {
     h("p", {}, "After that day you lose:"),
     h(
       "ul",
-      { class: "losses" },
+      { class: "bullets" },
       h("li", {}, active.length > 0 ? accessOf(active.length) : "Your access"),
       h("li", {}, "All reports"),
       slots?.purchased > 0 && h("li", {}, slotsOf(slots)),

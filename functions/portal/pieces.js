@@ -70,8 +70,10 @@ export function refusal(title, { status, detail, errors, more }, proceed) {
   const tone = status === 402 ? "warning" : "bad";
   const way = more.url && proceed && button("Continue to payment", () => proceed(more.url));
   const message = notice(tone, title, detail, ...(way ? [way] : []));
-  const fields = errors.map(({ field, message: text }) => h("li", {}, `${field}: ${text}`));
-  if (fields.length > 0) message.append(h("ul", {}, fields));
+  const fields = errors.map(({ field, message: text }) => `${field}: ${text}`);
+  const people = more.members?.map(({ name, email }) => name || email) ?? [];
+  const named = [...fields, ...people].map((text) => h("li", {}, text));
+  if (named.length > 0) message.append(h("ul", { class: "bullets" }, named));
   return message;
 }
 

@@ -1,5 +1,6 @@
 import { h } from "./dom.js";
-import { badge, button, dayOf, notice, press, section, skeleton, supportLink } from "./pieces.js";
+import { badge, button, dayOf, notice, press, section, skeleton } from "./pieces.js";
+import { askForSlots, orderSlots } from "./slots.js";
 import { MEMBER_STATUS, day, money } from "./words.js";
 
 /** From which share of the slots on their use is pointed out. */
@@ -42,8 +43,9 @@ export class TeamSection {
     const present = people.filter(({ status }) => HOLDING.has(status));
     const list = [...manager, ...present].map((each) => this.#row(each, billing, working));
     this.#parts.fill(
-      working ? [this.#inviteButton(billing)] : [],
+      working ? [this.#inviteButton(billing), this.#slotsButton(billing)] : [],
       working ? usage(billing.slots) : asleep(),
+      working && this.#pending(billing.slots),
       this.#problem,
       h("ul", { class: "people" }, list),
       this.#formerOnes(
@@ -58,6 +60,24 @@ export class TeamSection {
     const home = this.#parts.heading;
     const ask = billing.slots.free > 0 ? askToInvite : askForRoom;
     return button("Invite", () => ask(this.#service, billing, home), { look: "primary" });
+  }
+
+  #slotsButton(billing) {
+    return button("Manage slots", () => askForSlots(this.#service, billing, this.#parts.heading));
+  }
+
+  #pending({ purchased, pending_purchased: pending, renews_at: renews }) {
+    if (pending === null || pending === undefined) return null;
+    const { proceed } = this.#service;
+    const failed = "The change was not taken back";
+    const words = { busy: "Keeping…", failed, place: this.#problem, proceed };
+    const order = () => orderSlots(this.#service, { purchased });
+    const keep = button(`Keep ${slotsIn(purchased)}`, (event) =>
+      press(event.currentTarget, words, order),
+    );
+    const title = [`${slotsIn(pending)} from `, renews ? dayOf(renews) : "the renewal"];
+    const text = `Until then you have the ${purchased} that are paid for.`;
+    return notice("waiting", title, text, keep);
   }
 
   #row(member, billing, working) {
@@ -168,11 +188,20 @@ function asleep() {
   return notice("neutral", "Without a subscription your team has no access", text);
 }
 
-function askForRoom(service, { slots, support }, home) {
-  const content = h("p", {}, "Remove somebody first, or ask Support for more slots: ");
-  content.append(supportLink(support), ".");
-  const title = slots.purchased > 0 ? "All slots are in use" : "An invitation needs a slot";
-  return service.ask({ title, content, home });
+function askForRoom(service, billing, home) {
+  const { purchased } = billing.slots;
+  const asked = service.ask({
+    title: purchased > 0 ? "All slots are in use" : "An invitation needs a slot",
+    content: h("p", {}, "Remove somebody, or add a slot, and then invite."),
+    submit: "Manage slots",
+    busy: "Opening…",
+    failed: "The slots could not be shown",
+    act: () => {
+      asked.dialog.close();
+      askForSlots(service, billing, home);
+    },
+    home,
+  });
 }
 
 /** Ask for an address; the API is the judge of whether it is one and whether a slot is free. */

@@ -26,6 +26,7 @@ TEAM = shapes.team(
     shapes.member("Bartholomew Featherstonehaugh-Cholmondeley", "expired"),
     purchased=2,
 )
+FEWER = shapes.team(shapes.member("Mia Kolar"), purchased=4, pending_purchased=2)
 STATES: dict[str, tuple[Any, Any, str]] = {
     "empty": (shapes.no_subscription(), shapes.invoices(), "/"),
     "cancelled": (shapes.open_checkout(), shapes.invoices(), "/?checkout=cancelled"),
@@ -37,6 +38,7 @@ STATES: dict[str, tuple[Any, Any, str]] = {
     "ending": (shapes.ending(), MANY, "/"),
     "ended": (shapes.subscribed(ENDED, status="canceled"), MANY, "/"),
     "team": (TEAM, MANY, "/"),
+    "fewer slots pending": (FEWER, MANY, "/"),
     "failed": (FAILED, FAILED, "/"),
     "member": (MEMBER, MEMBER, "/"),
 }
@@ -46,6 +48,7 @@ DIALOGS = {
     "Cancel subscription": "active",
     "Ask sales": "active",
     "Invite": "team",
+    "Manage slots": "team",
     "Remove: Mia Kolar": "team",
     "Withdraw: Leo Brandt": "team",
 }
@@ -198,6 +201,7 @@ def test_the_keyboard_reaches_everything_in_reading_order(page: Page, show: Show
         "Update card",
         "Cancel subscription",
         "Invite",
+        "Manage slots",
         "Ask sales",
         "Pay invoice ACME0001-0003",
         f"{download}3",
