@@ -95,9 +95,9 @@ export function askForSlots(service, billing, home) {
         h(
           "div",
           { class: "stepper" },
-          button("−", () => step(-1), { "aria-label": "One slot fewer" }),
+          button("Fewer", () => step(-1), { "aria-label": "One slot fewer" }),
           input,
-          button("+", () => step(1), { "aria-label": "One slot more" }),
+          button("More", () => step(1), { "aria-label": "One slot more" }),
         ),
       ),
       holders(billing),
