@@ -51,7 +51,7 @@ export function askForSlots(service, billing, home) {
     const purchased = input.valueAsNumber;
     try {
       const answer = await service.order("POST", "/slots/preview", { purchased });
-      if (input.valueAsNumber === purchased) show(purchased, answer);
+      if (input.valueAsNumber === purchased) show(answer);
     } catch (error) {
       if (error.name === "AbortError" || input.valueAsNumber !== purchased) return;
       if (error.status === undefined) throw error;
@@ -59,18 +59,21 @@ export function askForSlots(service, billing, home) {
     }
   }
 
-  function show(purchased, answer) {
-    quoted = { purchased, quote: answer.quote };
+  function show(answer) {
+    quoted = { purchased: answer.purchased, quote: answer.quote };
     asked.submit.disabled = false;
-    price.replaceChildren(whatIsDue(slots, purchased, answer));
+    price.replaceChildren(whatIsDue(slots, answer));
   }
 
+  /** Where somebody else was faster the new quote is for as many more as this one was. */
   async function act() {
-    const { purchased } = quoted;
     try {
       await orderSlots(service, quoted);
     } catch (error) {
-      if (error.code === "quote_stale") show(purchased, error.more.preview);
+      if (error.code === "quote_stale") {
+        input.value = error.more.preview.purchased;
+        show(error.more.preview);
+      }
       throw error;
     }
   }
@@ -133,7 +136,7 @@ function asItIs({ purchased, pending_purchased: pending, renews_at: renews }) {
   return h("p", { class: "muted" }, `You have ${purchased} now${later}.`);
 }
 
-function whatIsDue({ purchased: present }, purchased, { due_now: now, ...later }) {
+function whatIsDue({ purchased: present }, { purchased, due_now: now, ...later }) {
   const fewer = purchased < present;
   return h(
     "dl",

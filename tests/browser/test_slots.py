@@ -18,9 +18,11 @@ LEO = member("Leo Brandt", "invited")
 
 def quote(request: Request) -> Answer:
     """Half a month's price for each slot more, and nothing for fewer."""
-    purchased = request.post_data_json["purchased"]
+    body: Any = request.post_data_json
+    purchased = body["purchased"]
     return Answer(
         {
+            "purchased": purchased,
             "due_now": money(max(0, purchased - 3) * 2450),
             "from_next_renewal": money(purchased * 4900),
             "effective_at": RENEWAL,
@@ -119,7 +121,7 @@ def test_never_fewer_than_are_in_use_and_it_says_by_whom(site: Site, page: Page)
 def test_who_took_a_slot_meanwhile_is_named(site: Site, page: Page) -> None:
     dialog = manage(site, page)
     choose(dialog, 2)
-    taken = problem(409, "slots_occupied", "3 slots are in use.", members=[member("Noa Levi")])
+    taken = problem(409, "slots_in_use", "3 slots are in use.", members=[member("Noa Levi")])
     site.answers(ORDER, taken)
     dialog.get_by_role("button", name="Confirm").click()
     alert = dialog.get_by_role("alert")
@@ -140,7 +142,12 @@ def test_a_number_that_cannot_be_has_no_price_and_cannot_be_ordered(
 def test_a_quote_gone_stale_shows_the_new_price_and_asks_again(site: Site, page: Page) -> None:
     dialog = manage(site, page)
     choose(dialog, 4)
-    new = {"due_now": money(2400), "from_next_renewal": money(19600), "effective_at": RENEWAL}
+    new = {
+        "purchased": 4,
+        "due_now": money(2400),
+        "from_next_renewal": money(19600),
+        "effective_at": RENEWAL,
+    }
     stale = problem(409, "quote_stale", "The price has changed.", preview={**new, "quote": "newer"})
     site.answers_next(ORDER, stale)
     site.answers(ORDER, shapes.slots(4, 2))
@@ -151,6 +158,27 @@ def test_a_quote_gone_stale_shows_the_new_price_and_asks_again(site: Site, page:
     confirm.click()
     expect(dialog).to_have_count(0)
     assert sent(site)[-1] == {"purchased": 4, "quote": "newer"}
+
+
+def test_where_another_tab_was_faster_one_more_is_still_one_more(site: Site, page: Page) -> None:
+    dialog = manage(site, page)
+    choose(dialog, 4)
+    new = {
+        "purchased": 5,
+        "due_now": money(2450),
+        "from_next_renewal": money(24500),
+        "effective_at": RENEWAL,
+    }
+    stale = problem(409, "quote_stale", "There are 4 slots now.", preview={**new, "quote": "newer"})
+    site.answers_next(ORDER, stale)
+    site.answers(ORDER, shapes.slots(5, 2))
+    confirm = dialog.get_by_role("button", name="Confirm")
+    confirm.click()
+    expect(dialog.get_by_label("Slots for team members")).to_have_value("5")
+    expect(dialog.get_by_role("alert")).to_contain_text("There are 4 slots now.")
+    confirm.click()
+    expect(dialog).to_have_count(0)
+    assert sent(site)[-1] == {"purchased": 5, "quote": "newer"}
 
 
 def test_a_card_that_needs_the_banks_approval_leads_there(site: Site, page: Page) -> None:
@@ -167,10 +195,10 @@ def test_a_card_that_needs_the_banks_approval_leads_there(site: Site, page: Page
 def test_too_many_changes_of_a_day_are_refused_in_words(site: Site, page: Page) -> None:
     dialog = manage(site, page)
     choose(dialog, 4)
-    refusal = problem(422, "too_many_changes", "Slots can be changed 20 times a day.")
+    refusal = problem(429, "too_many_slot_changes", "Slots can be added 20 times a day.")
     site.answers(ORDER, refusal)
     dialog.get_by_role("button", name="Confirm").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("Slots can be changed 20 times a day.")
+    expect(dialog.get_by_role("alert")).to_contain_text("Slots can be added 20 times a day.")
 
 
 def test_an_order_whose_answer_was_lost_is_repeated_with_its_key(site: Site, page: Page) -> None:
