@@ -219,6 +219,16 @@ def test_a_new_card_settles_an_open_invoice_at_once(overdue: Product) -> None:
     assert overdue.billing()["access"] == {"state": "active", "until": None}
 
 
+def test_a_new_card_for_what_has_ended_meanwhile_is_recorded(subscribed: Product) -> None:
+    """Nothing of the end has reached the product when the card's page is completed."""
+    page = subscribed.command("POST /subscription/card").json["url"]
+    subscribed.at_stripe.v1.subscriptions.cancel(subscribed.subscriptions()[0].id)
+    assert subscribed.pay(page).status_code == 200
+    (completed,) = subscribed.happened("checkout.session.completed")[-1:]
+    assert subscribed.record(completed) == []
+    assert plan(subscribed)["status"] == "canceled"
+
+
 def test_the_same_key_opens_the_same_card_page(subscribed: Product) -> None:
     first = subscribed.command("POST /subscription/card", key="one").json
     assert subscribed.command("POST /subscription/card", key="one").json == first

@@ -20,6 +20,9 @@ from billing.domain.errors import Conflict, PaymentNeeded
 _ENDED = ("canceled", "incomplete_expired")
 
 
+_ENDED = ("canceled", "incomplete_expired")
+
+
 def plan_change(
     subscription_id: str, cycle: Cycle, *, price: str | None, quantity: int | None
 ) -> None:
@@ -169,7 +172,7 @@ def apply_card(session_id: str, subscription_ids: list[str]) -> None:
             customer, {"invoice_settings": {"default_payment_method": method}}
         )
         for subscription_id in subscription_ids:
-            client().v1.subscriptions.update(subscription_id, {"default_payment_method": method})
+            _pay_with(subscription_id, method)
         unpaid = client().v1.invoices.list({"customer": customer, "status": "open"})
         for invoice in unpaid.auto_paging_iter():
             _try_to_pay(invoice, method)
@@ -218,6 +221,16 @@ def _schedule_of(subscription: stripe.Subscription) -> stripe.SubscriptionSchedu
     if present is not None:
         return schedules.retrieve(_id(present))
     return schedules.create({"from_subscription": subscription.id})
+
+
+def _pay_with(subscription_id: str, method: str) -> None:
+    subscriptions = client().v1.subscriptions
+    try:
+        subscriptions.update(subscription_id, {"default_payment_method": method})
+    except stripe.InvalidRequestError:
+        # The row may be behind: what has ended takes no card, and another event tells of it.
+        if subscriptions.retrieve(subscription_id).status not in _ENDED:
+            raise
 
 
 def _try_to_pay(invoice: stripe.Invoice, method: str) -> None:
