@@ -131,7 +131,7 @@ def test_a_cancellation_that_was_cut_off_after_the_base_is_completed_by_the_webh
         raise Unavailable("stripe_unavailable", "No answer.", 5)
 
     with monkeypatch.context() as patch:
-        patch.setattr(changes, "end_at", lost)
+        patch.setattr(changes, "end_with_base", lost)
         assert subscribed.command("POST /subscription/cancel").code == "stripe_unavailable"
     subscribed.catch_up()
     assert all(each.cancel_at is not None for each in subscribed.subscriptions())
@@ -161,6 +161,59 @@ def test_keep_undoes_a_cancellation_wholly(subscribed: Product) -> None:
     subscribed.advance("P1M1D")
     subscribed.catch_up()
     assert plan(subscribed)["status"] == "active"
+
+
+def test_an_event_that_is_recorded_while_somebody_keeps_ends_no_slots(
+    subscribed: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscribed.buy_slots_at_stripe(3)
+    subscribed.catch_up()
+    subscribed.command("POST /subscription/cancel")
+    whole = changes.keep
+
+    def watched(subscription_id: str) -> None:
+        whole(subscription_id)
+        subscribed.catch_up()
+
+    monkeypatch.setattr(changes, "keep", watched)
+    assert subscribed.command("POST /subscription/resume").status == 200
+    subscribed.catch_up()
+    assert [each.cancel_at for each in subscribed.subscriptions()] == [None, None]
+
+
+def test_slots_are_kept_with_the_subscription_also_where_keeping_was_cut_off(
+    subscribed: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscribed.buy_slots_at_stripe(3)
+    subscribed.catch_up()
+    subscribed.command("POST /subscription/cancel")
+    whole = changes.keep
+    kept: list[str] = []
+
+    def cut_off(subscription_id: str) -> None:
+        if kept:
+            raise Unavailable("stripe_unavailable", "", 5)
+        kept.append(subscription_id)
+        whole(subscription_id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(changes, "keep", cut_off)
+        assert subscribed.command("POST /subscription/resume").status == 503
+    subscribed.catch_up()
+    assert [each.cancel_at for each in subscribed.subscriptions()] == [None, None]
+
+
+def test_slots_that_were_to_end_by_themselves_still_do_once_the_subscription_is_kept(
+    subscribed: Product,
+) -> None:
+    slots = subscribed.buy_slots_at_stripe(3)
+    subscribed.at_stripe.v1.subscriptions.update(slots, {"cancel_at_period_end": True})
+    subscribed.catch_up()
+    subscribed.command("POST /subscription/cancel")
+    subscribed.command("POST /subscription/resume")
+    subscribed.catch_up()
+    ending = [each.id for each in subscribed.subscriptions() if each.cancel_at is not None]
+    assert ending == [slots]
 
 
 def test_cancel_keep_cancel_ends_in_the_end(subscribed: Product) -> None:

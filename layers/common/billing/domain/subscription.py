@@ -53,6 +53,8 @@ class Subscription:
     `plan` is the catalog's product id. `ends_at` is when it will end or has ended, None while it
     renews. `period_end` is the last paid second, where the next charge is due, and where what is
     pending takes effect.
+    `ends_with_base` tells slots and add-ons that the end of the base ends from those that end by
+    themselves.
     """
 
     id: str
@@ -69,6 +71,7 @@ class Subscription:
     ends_at: datetime | None
     card: Card | None
     pending: Pending | None = None
+    ends_with_base: bool = False
 
     @property
     def live(self) -> bool:

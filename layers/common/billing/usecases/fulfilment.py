@@ -26,7 +26,7 @@ from billing.domain.events import STRIPE
 from billing.domain.subscription import Subscription
 from billing.usecases.purchases import record_purchase
 from billing.usecases.snapshots import put_snapshot
-from billing.usecases.subscription import end_with_base
+from billing.usecases.subscription import follow_base
 
 logger = Logger(child=True)
 
@@ -89,8 +89,8 @@ def record_checkout(event: StripeEvent, account: str, write: Transaction) -> Non
 
 
 def record_subscription(event: StripeEvent, account: str, write: Transaction) -> None:
-    """And what ends with it: a cancellation that was cut off after the base is completed here,
-    and so are slots that came to life after it."""
+    """And what follows from it: a cancellation, or its taking back, that was cut off after the
+    base is completed here, and slots that came to life after it end with it."""
     rows = accounts.load(account)
     fetched = gateway.subscription(event.object_id)
     _replace_snapshot(rows, fetched, write)
@@ -99,9 +99,10 @@ def record_subscription(event: StripeEvent, account: str, write: Transaction) ->
     if fetched.id == rows.base.id:
         for other in rows.subscriptions.values():
             if other.kind is not Kind.SUBSCRIPTION:
-                end_with_base(other, fetched, runtime.now())
-    elif fetched.kind is not Kind.SUBSCRIPTION:
-        end_with_base(fetched, rows.base, runtime.now())
+                follow_base(other, fetched, runtime.now())
+    elif fetched.kind is not Kind.SUBSCRIPTION and (base := gateway.subscription(rows.base.id)):
+        # Its row may not know yet that it is kept.
+        follow_base(fetched, base, runtime.now())
 
 
 def refresh_subscriptions(event: StripeEvent, account: str, write: Transaction) -> None:

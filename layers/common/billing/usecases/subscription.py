@@ -86,43 +86,49 @@ def cancel(account: str, by: str, goodbye: Goodbye, now: datetime) -> CancelView
     assert fresh.ends_at is not None
     for each in rows.subscriptions.values():
         if each.live and each.kind is not Kind.SUBSCRIPTION:
-            end_with_base(each, fresh, now)
+            follow_base(each, fresh, now)
             record(account, each.id, by, now, goodbye.reason)
     return CancelView(ends_at=rfc3339(fresh.ends_at))
 
 
-def end_with_base(other: Subscription, base: Subscription, now: datetime) -> None:
-    """Slots and add-on end when the base does; asked of Stripe only where they would not.
+def follow_base(other: Subscription, base: Subscription, now: datetime) -> None:
+    """Slots and add-on end when the base does, and are kept when it is; what was to end by itself
+    before still does. Asked of Stripe only where it is not so.
 
-    The row may be behind: what has ended at Stripe already is left alone.
+    `base` is as fetched; the row of `other` may be behind. What somebody does to the base at the
+    same time makes an event, and its recorder comes here after them.
     """
-    if base.ends_at is None or not _outlives(other, base.ends_at):
+    if not _strays(other, base):
         return
     fresh = gateway.subscription(other.id)
-    if fresh is None or not _outlives(fresh, base.ends_at):
+    if fresh is None or not _strays(fresh, base):
         return
-    if base.ends_at <= now:
+    if base.ends_at is None:
+        changes.keep(other.id)
+    elif base.ends_at <= now:
         changes.end_now(other.id)
     else:
-        changes.end_at(other.id, base.ends_at)
+        changes.end_with_base(other.id, base.ends_at)
 
 
-def _outlives(other: Subscription, moment: datetime) -> bool:
-    return other.live and (other.ends_at is None or other.ends_at > moment)
+def _strays(other: Subscription, base: Subscription) -> bool:
+    if base.ends_at is None:
+        return other.live and base.live and other.ends_with_base
+    return other.live and (other.ends_at is None or other.ends_at > base.ends_at)
 
 
 def resume(account: str, by: str, now: datetime) -> ResumeView:
     """Undoes a cancellation until it takes effect. Raises Conflict `not_subscribed`."""
     rows = accounts.load(account)
     base = live(rows)
-    # Where the base goes on, what ends was told to end by itself: slots lowered to none.
-    ending = [each for each in rows.subscriptions.values() if base.ends_at is not None]
-    # The base comes last: until it renews again, a try that was cut off can be repeated.
-    for each in sorted(ending, key=lambda each: each.id == base.id):
-        if each.live and each.ends_at is not None:
-            changes.keep(each.id)
+    if base.ends_at is not None:
+        changes.keep(base.id)
+        base = record(account, base.id, by, now)
+    for each in rows.subscriptions.values():
+        if each.ends_with_base:
+            follow_base(each, base, now)
             record(account, each.id, by, now)
-    return ResumeView(renews_at=rfc3339(accounts.load(account).subscriptions[base.kind].period_end))
+    return ResumeView(renews_at=rfc3339(base.period_end))
 
 
 def open_card_page(account: str, command: Command, return_to: str, now: datetime) -> LinkView:

@@ -298,6 +298,7 @@ def _subscription(item: Item) -> Subscription:
         ends_at=_moment(item["ends_at"]),
         card=item["card"],
         pending=None if item["pending"] is None else _pending(item["pending"]),
+        ends_with_base=item["ends_with_base"],
     )
 
 

@@ -106,11 +106,16 @@ def end_with_period(subscription_id: str, comment: str) -> None:
         client().v1.subscriptions.update(subscription_id, wanted)
 
 
-def end_at(subscription_id: str, moment: datetime) -> None:
+def end_with_base(subscription_id: str, moment: datetime) -> None:
+    """It ends when the base does, at `moment`, and is kept if the base is."""
     with our_errors(), refusals():
         client().v1.subscriptions.update(
             subscription_id,
-            {"cancel_at": int(moment.timestamp()), "proration_behavior": "none"},
+            {
+                "cancel_at": int(moment.timestamp()),
+                "proration_behavior": "none",
+                "metadata": {"ends_with": "base"},
+            },
         )
 
 
@@ -134,7 +139,8 @@ def keep(subscription_id: str) -> None:
             client().v1.subscriptions.update(subscription_id, {"cancel_at_period_end": False})
         elif current.cancel_at is not None:
             client().v1.subscriptions.update(
-                subscription_id, {"cancel_at": "", "proration_behavior": "none"}
+                subscription_id,
+                {"cancel_at": "", "proration_behavior": "none", "metadata": {"ends_with": ""}},
             )
 
 

@@ -54,6 +54,7 @@ def subscription_snapshot(subscription: stripe.Subscription) -> Subscription:
         ends_at=_ends_at(subscription, item.current_period_end),
         card=_card(subscription),
         pending=_pending(subscription, item),
+        ends_with_base=noted(subscription, "ends_with") == "base",
     )
 
 
