@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser import chromium
 from tests.browser.chromium import NO_CHROMIUM
@@ -12,6 +12,9 @@ from tests.browser.scripted import Site, page_server
 from tests.stack.running import stack
 
 __all__ = ["stack"]
+
+SLOW = 20_000
+"""Milliseconds"""
 
 
 @pytest.fixture(scope="package")
@@ -61,6 +64,15 @@ def complaints(context: BrowserContext) -> Iterator[list[str]]:
     context.on("page", watch)
     yield found
     assert found == []
+
+
+@pytest.fixture
+def visit(context: BrowserContext, complaints: list[str]) -> Iterator[Page]:
+    """A page for the running stack, which takes its time."""
+    context.set_default_timeout(SLOW)
+    expect.set_options(timeout=SLOW)
+    yield context.new_page()
+    expect.set_options(timeout=5_000)
 
 
 @pytest.fixture

@@ -6,28 +6,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import httpx
-import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 from pypdf import PdfReader
 
 from infra.local.people import ANA, BEN, MIA
 from tests.browser import walk
 from tests.stack.running import Stack
-
-SLOW = 20_000
-
-
-@pytest.fixture
-def visit(stack: Stack, context: BrowserContext, complaints: list[str]) -> Page:
-    context.set_default_timeout(SLOW)
-    expect.set_options(timeout=SLOW)
-    return context.new_page()
-
-
-@pytest.fixture(autouse=True)
-def _usual_patience() -> Iterator[None]:
-    yield
-    expect.set_options(timeout=5_000)
 
 
 def plan(page: Page) -> Locator:
@@ -42,7 +26,7 @@ def webhooks_held(stack: Stack) -> Iterator[None]:
     try:
         yield
     finally:
-        httpx.post(orders, json={"hold": False}, timeout=SLOW / 1000).raise_for_status()
+        httpx.post(orders, json={"hold": False}, timeout=20).raise_for_status()
 
 
 def period_end_at_stripe(stack: Stack, email: str) -> datetime:

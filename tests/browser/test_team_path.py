@@ -1,36 +1,14 @@
 """The subscription's life on the running stack: the team, the end that is taken back, the card."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from infra.local.people import Person
 from tests.browser import walk
 from tests.stack.running import Stack
 from tests.stack.test_members import Team
 
-SLOW = 20_000
 ANOTHER_CARD = "5555555555554444"
-_ATTACH = """([token, attributes]) => {
-    const tab = document.createElement("billing-tab");
-    for (const [name, value] of Object.entries(attributes)) tab.setAttribute(name, value);
-    tab.token = token;
-    document.querySelector("main").append(tab);
-}"""
-
-
-@pytest.fixture
-def visit(stack: Stack, context: BrowserContext, complaints: list[str]) -> Page:
-    context.set_default_timeout(SLOW)
-    expect.set_options(timeout=SLOW)
-    return context.new_page()
-
-
-@pytest.fixture(autouse=True)
-def _usual_patience() -> Iterator[None]:
-    yield
-    expect.set_options(timeout=5_000)
 
 
 @pytest.fixture
@@ -40,20 +18,6 @@ def team(stack: Stack) -> Team:
     return team
 
 
-def attach(page: Page, stack: Stack, person: Person, **attributes: str) -> None:
-    """Give the page's tab the token of somebody whom the sign-in does not offer."""
-    page.evaluate(_ATTACH, [stack.token(person), attributes])
-
-
-def show(page: Page, stack: Stack, person: Person) -> None:
-    page.goto(stack.api)
-    attach(page, stack, person)
-
-
-def region(page: Page, name: str) -> Locator:
-    return page.get_by_role("region", name=name)
-
-
 def confirm(page: Page, name: str) -> None:
     page.get_by_role("dialog").get_by_role("button", name=name, exact=True).click()
     expect(page.get_by_role("dialog")).to_have_count(0)
@@ -61,8 +25,8 @@ def confirm(page: Page, name: str) -> None:
 
 def test_somebody_is_invited_joins_and_is_removed(team: Team, stack: Stack, visit: Page) -> None:
     guest = Person(f"guest@{team.account}.test", team.account, "member")
-    members = region(visit, "Team members")
-    show(visit, stack, team.manager)
+    members = walk.region(visit, "Team members")
+    walk.show(visit, stack, team.manager)
     expect(members).to_contain_text("0 of 1 slot in use")
     members.get_by_role("button", name="Invite").click()
     visit.get_by_label("E-mail").fill(guest.email)
@@ -70,11 +34,11 @@ def test_somebody_is_invited_joins_and_is_removed(team: Team, stack: Stack, visi
     expect(members).to_contain_text("1 of 1 slot in use (1 invited)")
 
     other = visit.context.new_page()
-    show(other, stack, guest)
+    walk.show(other, stack, guest)
     other.get_by_role("button", name="Accept invitation").click()
     expect(other.get_by_role("heading", name="You have joined the team")).to_be_visible()
 
-    show(visit, stack, team.manager)
+    walk.show(visit, stack, team.manager)
     members.get_by_role("button", name="Remove: Guest").click()
     confirm(visit, "Remove")
     expect(members).to_contain_text("0 of 1 slot in use")
@@ -85,8 +49,8 @@ def test_somebody_is_invited_joins_and_is_removed(team: Team, stack: Stack, visi
 def test_a_subscription_is_cancelled_and_kept_and_its_cycle_changed_and_kept(
     team: Team, stack: Stack, visit: Page
 ) -> None:
-    plan = region(visit, "Subscription plan")
-    show(visit, stack, team.manager)
+    plan = walk.region(visit, "Subscription plan")
+    walk.show(visit, stack, team.manager)
     plan.get_by_role("button", name="Cancel subscription").click()
     confirm(visit, "Cancel subscription")
     expect(plan).to_contain_text("Your subscription ends on")
@@ -108,12 +72,12 @@ def test_a_subscription_is_cancelled_and_kept_and_its_cycle_changed_and_kept(
 
 
 def test_a_new_card_is_entered_at_stripe_and_shown(team: Team, stack: Stack, visit: Page) -> None:
-    plan = region(visit, "Subscription plan")
-    show(visit, stack, team.manager)
+    plan = walk.region(visit, "Subscription plan")
+    walk.show(visit, stack, team.manager)
     plan.get_by_role("button", name="Update card").click()
     walk.enter_card(visit, ANOTHER_CARD)
     visit.get_by_role("button", name="Save").click()
     visit.wait_for_url(f"{stack.api}/?card=saved")
-    attach(visit, stack, team.manager, card="saved")
+    walk.attach(visit, stack, team.manager, card="saved")
     expect(plan).to_contain_text("Your new card is on file")
     expect(plan).to_contain_text("Mastercard •••• 4444")

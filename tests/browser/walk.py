@@ -2,12 +2,19 @@
 
 import re
 
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 from infra.local.people import Person
+from tests.stack.running import Stack
 
 PAYS = "4242424242424242"
 IS_DECLINED = "4000000000000002"
+_ATTACH = """([token, attributes]) => {
+    const tab = document.createElement("billing-tab");
+    for (const [name, value] of Object.entries(attributes)) tab.setAttribute(name, value);
+    tab.token = token;
+    document.querySelector("main").append(tab);
+}"""
 
 
 def sign_in(page: Page, address: str, person: Person) -> None:
@@ -15,6 +22,21 @@ def sign_in(page: Page, address: str, person: Person) -> None:
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("button", name=person.email).click()
     page.locator("billing-tab").wait_for()
+
+
+def show(page: Page, stack: Stack, person: Person) -> None:
+    """The tab of somebody whom the sign-in does not offer."""
+    page.goto(stack.api)
+    attach(page, stack, person)
+
+
+def attach(page: Page, stack: Stack, person: Person, **attributes: str) -> None:
+    """Give the page's tab the token of `person`."""
+    page.evaluate(_ATTACH, [stack.token(person), attributes])
+
+
+def region(page: Page, name: str) -> Locator:
+    return page.get_by_role("region", name=name)
 
 
 def choose(page: Page, *, plan: str, cycle: str) -> None:
