@@ -8,15 +8,24 @@ from billing import runtime, settings
 from billing.adapters.dynamodb import accounts, history
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.marks import Command
-from billing.bodies import OperatorsAct, PlanDecision
+from billing.bodies import OperatorsAct, PlanDecision, SlotsDeal, UnlimitedDecision
 from billing.domain.catalog import load_catalog
+from billing.domain.deals import Terms
 from billing.domain.errors import NotFound
 from billing.domain.times import rfc3339
 from billing.http import Api, Request, Who, invalid_query
-from billing.usecases import plans
+from billing.usecases import deals, plans
 from billing.usecases.acts import Act
+from billing.usecases.deals import Selling
 from billing.usecases.overview import show_billing
-from billing.views import BillingView, HistoryView, PlanChangeView, SupportView
+from billing.views import (
+    AddOnView,
+    BillingView,
+    HistoryView,
+    PlanChangeView,
+    SlotsView,
+    SupportView,
+)
 
 api = Api()
 logger = Logger()
@@ -24,6 +33,7 @@ logger = Logger()
 _GRACE = settings.grace()
 _SUPPORT: SupportView = {"email": settings.support_email(), "url": settings.support_url()}
 _CATALOG = load_catalog()
+_SELLING = Selling(catalog=_CATALOG, automatic_tax=settings.automatic_tax(), grace=_GRACE)
 _EVENT_ID = re.compile(r"[0-9TZ:-]{20}-[A-Za-z0-9-]{1,64}")
 
 
@@ -75,6 +85,33 @@ def get_history(request: Request) -> HistoryView:
 def set_plan(request: Request, decided: PlanDecision) -> PlanChangeView:
     """A dearer plan at once, a cheaper one or another cycle from the renewal on"""
     return plans.change_plan(_act(request, decided), decided.plan, decided.cycle, _CATALOG)
+
+
+@api.route(
+    "PUT /support/accounts/{account_id}/slots-deal",
+    Who.OPERATOR,
+    takes=SlotsDeal,
+    gives=SlotsView,
+    idempotent=True,
+)
+def agree_on_slots(request: Request, deal: SlotsDeal) -> SlotsView:
+    """Slots for a year at an agreed price, instead of the monthly ones"""
+    return deals.agree_on_slots(_act(request, deal), deal.purchased, deal.price, _SELLING)
+
+
+@api.route(
+    "PUT /support/accounts/{account_id}/data-unlimited",
+    Who.OPERATOR,
+    takes=UnlimitedDecision,
+    gives=AddOnView,
+    idempotent=True,
+)
+def set_data_unlimited(request: Request, decided: UnlimitedDecision) -> AddOnView:
+    """DataUnlimited on, billed to the card on file; or off, when what is paid has ended"""
+    act = _act(request, decided)
+    if not decided.active:
+        return deals.switch_off_unlimited(act, _SELLING)
+    return deals.switch_on_unlimited(act, Terms(decided.cycle, decided.price), _SELLING)
 
 
 def _act(request: Request, decided: OperatorsAct) -> Act:

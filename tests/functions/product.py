@@ -223,6 +223,13 @@ class Product:
         *_, last = self.happened(type)
         assert self.record(last) == []
 
+    def hear_of_subscriptions(self) -> None:
+        """What Stripe told last of each subscription arrives."""
+        wanted = ("created", "updated", "deleted")
+        told = self.happened(*(f"customer.subscription.{each}" for each in wanted))
+        for event in {event["data"]["object"]["id"]: event for event in told}.values():
+            assert self.record(event) == []
+
     def command(self, route: str, body: Any = None, *, key: str = "", **more: Any) -> Answer:
         """A manager's command, under a key of its own unless told."""
         headers = {"idempotency-key": key or uuid.uuid4().hex}

@@ -2,21 +2,26 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
-from billing.domain.times import from_epoch, rfc3339
-from tests.functions.product import VISA, Answer, Product
+from tests.functions.back_office import (
+    NEEDS_3DS,
+    OLGA,
+    halfway,
+    pay_at,
+    renew,
+    subscribe,
+    told,
+    totals,
+)
+from tests.functions.product import Answer, Product
 
 OPERATORS = "PUT /support/accounts/{account_id}/plan"
-NEEDS_3DS = "4000002760003184"
-OLGA = "user-olga"
 
 
 @pytest.fixture
 def subscribed(product: Product) -> Product:
-    product.subscribe()
-    product.hear("checkout.session.completed")
+    subscribe(product)
     return product
 
 
@@ -41,43 +46,6 @@ def decide(product: Product, wanted: str, *, key: str = "", **body: Any) -> Answ
 
 def change_cycle(product: Product, cycle: str) -> Answer:
     return product.command("PUT /subscription/cycle", {"cycle": cycle})
-
-
-def totals(product: Product) -> list[int]:
-    """Of all invoices at Stripe, the newest first."""
-    (customer,) = product.customers()
-    return [each.total for each in product.at_stripe.v1.invoices.list({"customer": customer.id})]
-
-
-def renew(product: Product) -> None:
-    product.advance("P1M1D")
-    product.hear("customer.subscription.updated")
-
-
-def told(product: Product) -> list[tuple[str, str, str]]:
-    listed = product.call("GET /support/accounts/{account_id}/history").json["items"]
-    return [(each["type"], each["by"], each["reason"]) for each in listed]
-
-
-def with_card(product: Product, card: str) -> Product:
-    """The card pays the first Checkout and everything after it."""
-    paid = product.pay(product.open_checkout().json["url"], card, authenticate="approve")
-    assert paid.status_code == 200, paid.text
-    product.hear("checkout.session.completed")
-    return product
-
-
-def halfway(product: Product) -> None:
-    """To the second between the beginning and the end of what is paid."""
-    (item,) = product.subscriptions()[0].items.data
-    half = from_epoch((item.current_period_start + item.current_period_end) // 2)
-    answer = httpx.post(f"{product.sandbox}/sandbox/clock", json={"to": rfc3339(half)}, timeout=30)
-    assert answer.status_code == 200, answer.text
-
-
-def pay_at(url: str) -> None:
-    """The customer pays the invoice on its page, with another card."""
-    assert httpx.post(url, data={"card": VISA}).status_code == 303
 
 
 def test_another_plan_points_to_support_and_records_the_request(subscribed: Product) -> None:
@@ -231,7 +199,7 @@ def test_a_dearer_plan_counts_only_once_it_is_paid(
     product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("subscription._SELF_SERVICE", True)
-    with_card(product, NEEDS_3DS)
+    subscribe(product, NEEDS_3DS)
     answer = ask(product, "business")
     assert (answer.status, answer.code) == (402, "action_needed")
     product.hear("customer.subscription.updated")

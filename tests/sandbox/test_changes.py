@@ -283,6 +283,15 @@ def test_another_length_begins_a_new_period_at_once(own_shop: Shop) -> None:
     assert changed.latest_invoice.lines.data[0].amount < 0
 
 
+def test_another_length_charges_the_whole_new_period_also_in_the_second_of_the_beginning(
+    own_shop: Shop,
+) -> None:
+    slots = Slots(own_shop)
+    items: Any = [{"id": slots.item, "price": own_shop.price(31000, interval="year")}]
+    lines = slots.change(items=items).latest_invoice.lines.data
+    assert lines[1].amount == 5 * 31000
+
+
 def test_a_preview_without_changes_is_the_next_renewal(own_shop: Shop) -> None:
     slots = Slots(own_shop)
     upcoming = slots.preview()

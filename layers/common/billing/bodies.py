@@ -103,6 +103,25 @@ class PlanDecision(OperatorsAct):
     cycle: str | None = Field(default=None, min_length=1, max_length=64)
 
 
+_Price = Annotated[int, Field(ge=1, le=99_999_999)]
+"""Minor units; no invoice of Stripe's is higher."""
+
+
+class SlotsDeal(OperatorsAct):
+    """`purchased` slots at `price` minor units for each of them and a year."""
+
+    purchased: int = Field(ge=1, le=1000)
+    price: _Price
+
+
+class UnlimitedDecision(OperatorsAct):
+    """Whether the account has DataUnlimited, and on which terms; the catalog's unless told."""
+
+    active: bool
+    cycle: str | None = Field(default=None, min_length=1, max_length=64)
+    price: _Price | None = None
+
+
 class Cancellation(Body):
     """Why, as far as the manager cares to say."""
 

@@ -78,13 +78,16 @@ class AccessView(TypedDict):
 
 
 class SlotsView(TypedDict):
-    """`occupied` are the invitations, of which there are `invited`, and the active members."""
+    """`occupied` are the invitations, of which there are `invited`, and the active members.
+    `price` is of one slot per `cycle`, which is monthly unless Support made it annual.
+    """
 
     purchased: int
     occupied: int
     invited: int
     free: int
     pending_purchased: int | None
+    cycle: str
     price: MoneyView | None
     renews_at: str | None
 

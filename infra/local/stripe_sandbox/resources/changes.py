@@ -88,8 +88,9 @@ def plan(
         item["id"]: item for item in (_changed(world, known, *g, param) for g in enumerate(given))
     }
     items = [copy.deepcopy(changed.get(id, item)) for id, item in known.items()]
-    anchor = _anchor(world, subscription, known, items)
-    if anchor != subscription["billing_cycle_anchor"]:
+    anchor = subscription["billing_cycle_anchor"]
+    if not _same_length(known, items):
+        anchor = world.now
         if behavior == "none":
             raise NotSupported("another interval with proration_behavior=none")
         _begin_anew(world, items)
@@ -121,14 +122,12 @@ def _changed(world: World, known: Body, index: int, given: Body, param: str) -> 
     return item
 
 
-def _anchor(world: World, subscription: Body, known: Body, items: list[Body]) -> int:
+def _same_length(known: Body, items: list[Body]) -> bool:
     """Another interval begins a new cycle now."""
     lengths = {_length(item) for item in items}
     if len(lengths) > 1:
         raise NotSupported("subscriptions whose items have different intervals")
-    same = lengths == {_length(item) for item in known.values()}
-    anchor: int = subscription["billing_cycle_anchor"] if same else world.now
-    return anchor
+    return lengths == {_length(item) for item in known.values()}
 
 
 def _length(item: Body) -> tuple[str, int]:
@@ -144,7 +143,7 @@ def _begin_anew(world: World, items: list[Body]) -> None:
 
 def _prorations(world: World, subscription: Body, old: Body, new: Body, at: int) -> list[Body]:
     """The unused time of the old given back, the remaining time of the new charged."""
-    begins = new["current_period_start"] != old["current_period_start"]
+    begins = new["current_period_end"] != old["current_period_end"]
     unused = (at, old["current_period_end"])
     remaining = (new["current_period_start"], new["current_period_end"]) if begins else unused
     return [

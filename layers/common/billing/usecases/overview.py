@@ -6,7 +6,7 @@ from billing.adapters.dynamodb import invoices
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.domain.access import Access, access_at, unlimited_at
 from billing.domain.account import Checkout, CheckoutStatus, MemberStatus
-from billing.domain.catalog import Kind, load_catalog
+from billing.domain.catalog import Cycle, Kind, load_catalog
 from billing.domain.money import Money
 from billing.domain.subscription import Status, Subscription
 from billing.domain.times import rfc3339
@@ -38,7 +38,6 @@ def show_billing(
     """The whole tab as `person` sees it, or an operator; `support` is where the page sends
     questions."""
     access = access_at(now, rows.base, grace)
-    add_on = rows.subscriptions.get(Kind.ADD_ON)
     return {
         "account": {"id": rows.id},
         "subscription": {
@@ -51,7 +50,7 @@ def show_billing(
             member_view(member, now, rows.wallets.get(member.id)) for member in rows.team.listed()
         ],
         "credits": credits_view(rows.wallets, person),
-        "add_ons": {"data_unlimited": _add_on(add_on, unlimited_at(now, access, add_on, grace))},
+        "add_ons": {"data_unlimited": show_add_on(rows, now, grace)},
         "support": support,
     }
 
@@ -135,7 +134,7 @@ def _access(access: Access) -> AccessView:
 
 
 def show_slots(rows: AccountRows, now: datetime) -> SlotsView:
-    """`price` is of one slot: theirs if they have any, else the catalog's."""
+    """`price` is of one slot per `cycle`: theirs if they have any, else the catalog's."""
     team, bought = rows.team, rows.subscriptions.get(Kind.SLOTS)
     live = bought is not None and bought.live
     price = bought.price if bought and live else _slot_price(rows)
@@ -146,6 +145,7 @@ def show_slots(rows: AccountRows, now: datetime) -> SlotsView:
         "invited": sum(member.status is MemberStatus.INVITED for member in holders),
         "free": team.free(now),
         "pending_purchased": team.slots.pending_purchased,
+        "cycle": bought.cycle if bought and live else Cycle.MONTHLY,
         "price": price.view(),
         "renews_at": rfc3339(bought.period_end) if bought and bought.renews else None,
     }
@@ -158,8 +158,9 @@ def _slot_price(rows: AccountRows) -> Money:
     return next((price for price in prices if price.currency == wanted), prices[0])
 
 
-def _add_on(bought: Subscription | None, active: bool) -> AddOnView:
-    if bought is None or not active:
+def show_add_on(rows: AccountRows, now: datetime, grace: timedelta) -> AddOnView:
+    access, bought = access_at(now, rows.base, grace), rows.subscriptions.get(Kind.ADD_ON)
+    if bought is None or not unlimited_at(now, access, bought, grace):
         return {
             "status": "none",
             "cycle": None,

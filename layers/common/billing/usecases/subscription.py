@@ -92,8 +92,8 @@ def cancel(account: str, by: str, goodbye: Goodbye, now: datetime) -> CancelView
 
 
 def follow_base(other: Subscription, base: Subscription, now: datetime) -> None:
-    """Slots and add-on end when the base does, and are kept when it is; what was to end by itself
-    before still does. Asked of Stripe only where it is not so.
+    """Slots and add-on end when the base does, at once if they are not paid for, and are kept when
+    it is; what was to end by itself before still does. Asked of Stripe only where it is not so.
 
     `base` is as fetched; the row of `other` may be behind. What somebody does to the base at the
     same time makes an event, and its recorder comes here after them.
@@ -105,7 +105,7 @@ def follow_base(other: Subscription, base: Subscription, now: datetime) -> None:
         return
     if base.ends_at is None:
         changes.keep(other.id)
-    elif base.ends_at <= now:
+    elif base.ends_at <= now or fresh.status in (Status.PAST_DUE, Status.UNPAID):
         changes.end_now(other.id)
     else:
         changes.end_with_base(other.id, base.ends_at)

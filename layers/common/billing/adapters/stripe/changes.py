@@ -14,10 +14,15 @@ import stripe
 
 from billing.adapters.stripe.client import client, our_errors
 from billing.adapters.stripe.gateway import with_query
+from billing.adapters.stripe.snapshots import noted
 from billing.domain.catalog import Cycle
 from billing.domain.errors import Conflict, PaymentNeeded
 
 _ENDED = ("canceled", "incomplete_expired")
+
+_SWITCHED_OFF = "switched_off"
+"""In the metadata of what an operator has ended, which Stripe's flags do not tell from what ends
+with the base."""
 
 
 _ENDED = ("canceled", "incomplete_expired")
@@ -131,11 +136,35 @@ def end_now(subscription_id: str) -> None:
                 client().v1.invoices.void_invoice(invoice.id)
 
 
+def switch_off(subscription_id: str, comment: str) -> None:
+    """It ends with its period, also where the base is cancelled and kept before that."""
+    wanted: Any = {"metadata": {_SWITCHED_OFF: "true"}}
+    if comment:
+        wanted["cancellation_details"] = {"comment": comment}
+    with our_errors(), refusals():
+        if client().v1.subscriptions.retrieve(subscription_id).cancel_at is None:
+            wanted["cancel_at_period_end"] = True
+        client().v1.subscriptions.update(subscription_id, wanted)
+
+
+def switch_on(subscription_id: str) -> None:
+    """It renews again."""
+    with our_errors(), refusals():
+        client().v1.subscriptions.update(subscription_id, {"metadata": {_SWITCHED_OFF: ""}})
+    keep(subscription_id)
+
+
 def keep(subscription_id: str) -> None:
-    """Clears whichever way it was told to end."""
+    """Clears whichever way it was told to end. What was switched off ends with its own period
+    again."""
     with our_errors(), refusals():
         current = client().v1.subscriptions.retrieve(subscription_id)
-        if current.cancel_at_period_end:
+        if noted(current, _SWITCHED_OFF):
+            if not current.cancel_at_period_end:
+                client().v1.subscriptions.update(
+                    subscription_id, {"cancel_at_period_end": True, "metadata": {"ends_with": ""}}
+                )
+        elif current.cancel_at_period_end:
             client().v1.subscriptions.update(subscription_id, {"cancel_at_period_end": False})
         elif current.cancel_at is not None:
             client().v1.subscriptions.update(

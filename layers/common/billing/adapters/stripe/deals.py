@@ -11,6 +11,7 @@ from billing.adapters.stripe.changes import end_now, payment_needed
 from billing.adapters.stripe.client import KeySpent, client, our_errors
 from billing.adapters.stripe.snapshots import noted
 from billing.domain.catalog import Cycle, Kind, Price
+from billing.domain.errors import Conflict
 from billing.domain.subscription import Status
 
 INTERVALS: Mapping[Cycle, tuple[Any, int]] = {
@@ -29,6 +30,7 @@ class Order:
     like: str
     price: str
     quantity: int
+    automatic_tax: bool
     notes: Mapping[str, str]
 
 
@@ -68,19 +70,22 @@ def begin(order: Order, command: str) -> str:
 
     One of its kind begins at a time: which one it is, counted from the customer's first, is part of
     Stripe's key, so two commands at once make one. An earlier one that still waits for its first
-    payment is gone on with, or given up if it is something else. One that lives already, and was
-    not heard of, is returned as it is.
+    payment is gone on with, or given up if it is something else.
 
-    Raises PaymentNeeded; KeySpent.
+    Raises PaymentNeeded; KeySpent; Conflict `changed_meanwhile` where another one lives already
+    that was not heard of.
     """
     with our_errors():
         base = client().v1.subscriptions.retrieve(order.like)
         so_far = _of_kind(order.kind, str(base.customer))
     for each in so_far:
-        if Status(each.status) is Status.INCOMPLETE and not _is(each, order):
-            end_now(each.id)
-        elif Status(each.status) not in (Status.CANCELED, Status.INCOMPLETE_EXPIRED):
+        if Status(each.status) in (Status.CANCELED, Status.INCOMPLETE_EXPIRED):
+            continue
+        if _is(each, order):
             return _paid(each)
+        if Status(each.status) is not Status.INCOMPLETE:
+            raise Conflict("changed_meanwhile", "It was begun meanwhile. Look again.")
+        end_now(each.id)
     try:
         return _paid(_create(order, base, f"{order.kind}-{order.account}-{len(so_far)}"))
     except KeySpent:
@@ -90,11 +95,22 @@ def begin(order: Order, command: str) -> str:
         return _paid(_create(order, base, f"{order.kind}-{order.account}-{command}"))
 
 
+def give_up(kind: Kind, like: str) -> None:
+    """Nobody can pay any more for one of its kind that has begun and waits for that."""
+    with our_errors():
+        base = client().v1.subscriptions.retrieve(like)
+        begun = _of_kind(kind, str(base.customer))
+    for each in begun:
+        if Status(each.status) is Status.INCOMPLETE:
+            end_now(each.id)
+
+
 def _create(order: Order, base: stripe.Subscription, key: str) -> stripe.Subscription:
     metadata = {"account_id": order.account, "kind": str(order.kind), **order.notes}
     wanted: Any = {
         "customer": str(base.customer),
         "items": [{"price": order.price, "quantity": order.quantity}],
+        "automatic_tax": {"enabled": order.automatic_tax},
         "metadata": metadata,
         "expand": ["latest_invoice"],
     }
