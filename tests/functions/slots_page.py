@@ -1,0 +1,68 @@
+"""What a manager does about slots, and what Stripe has of it."""
+
+from typing import Any
+
+import httpx
+import stripe
+
+from billing.adapters.stripe.snapshots import noted
+from tests.functions.product import VISA, Answer, Product
+
+ALWAYS_3DS = "4000002760003184"
+
+
+def subscribe(product: Product, card: str = VISA) -> None:
+    """An account with a subscription and without slots."""
+    paid = product.pay(product.open_checkout().json["url"], card, authenticate="approve")
+    assert paid.status_code == 200, paid.text
+    product.catch_up()
+
+
+def preview(product: Product, purchased: Any) -> Answer:
+    return product.call("POST /slots/preview", body={"purchased": purchased})
+
+
+def put(product: Product, purchased: Any, quote: str | None = None, **more: Any) -> Answer:
+    body = {"purchased": purchased} | ({} if quote is None else {"quote": quote})
+    return product.command("PUT /slots", body, **more)
+
+
+def quoted(product: Product, purchased: int) -> str:
+    answer = preview(product, purchased)
+    assert answer.status == 200, answer.text
+    return str(answer.json["quote"])
+
+
+def bought(product: Product, purchased: int) -> None:
+    answer = put(product, purchased)
+    assert (answer.status, answer.json["purchased"]) == (200, purchased), answer.text
+
+
+def shown(product: Product) -> tuple[int, int | None]:
+    """How many are paid for, and how many will be."""
+    slots = product.billing()["slots"]
+    return slots["purchased"], slots["pending_purchased"]
+
+
+def invoices(product: Product, status: str = "paid") -> list[int]:
+    """What was billed for slots, the oldest first."""
+    product.catch_up()
+    query = {"kind": "slots", "status": status, "limit": "100"}
+    listed = product.call("GET /invoices", query=query).json["items"]
+    return [each["total"]["amount"] for each in listed][::-1]
+
+
+def at_stripe(product: Product) -> list[tuple[str, int]]:
+    """Every slots subscription there is or was: its status and number."""
+    found = [each for each in product.subscriptions() if noted(each, "kind") == "slots"]
+    return [(each.status, each["items"].data[0].quantity) for each in found]
+
+
+def approve(product: Product, url: str) -> None:
+    """The customer pays the invoice behind `url`, and the bank agrees."""
+    try:
+        product.at_stripe.v1.invoices.pay(url.rsplit("/", 1)[1])
+    except stripe.CardError as error:
+        intent: Any = error.error
+        page = intent.payment_intent.next_action.redirect_to_url.url
+        assert httpx.post(page, data={"answer": "approve"}).status_code < 400
