@@ -154,8 +154,9 @@ def _customer(rows: AccountRows) -> str:
 
 
 def _preview(state: _State, wanted: int, at: datetime) -> SlotsPreview:
-    offer = _offer(state, wanted, at)
     bought = state.found.bought
+    at = _charged_from(bought, at)
+    offer = _offer(state, wanted, at)
     quote = Quote(bought.id if bought else "", state.paid.now, wanted, at, offer.due)
     return {
         "purchased": wanted,
@@ -191,18 +192,20 @@ def _agreed(state: _State, order: Order, now: datetime) -> tuple[Money | None, d
     A quote is of a change, not of a number: where others have changed the number meanwhile, the
     new quote is for as many more as the old one. Raises Conflict `quote_stale`.
     """
+    charged_from = _charged_from(state.found.bought, now)
     if order.quote is None:
-        return None, now
+        return None, charged_from
     quote, present = Quote.read(order.quote), state.paid.now
     if order.wanted <= present and (quote is None or quote.wanted <= quote.present):
-        return None, now
-    again = order.wanted
+        return None, charged_from
     if quote is not None and _holds(quote, state, order, now):
-        if _offer(state, order.wanted, quote.at).due == quote.due:
-            return quote.due, quote.at
-    elif quote is not None and quote.wanted > quote.present != present:
-        again = min(present + quote.wanted - quote.present, MOST_SLOTS)
-    raise _stale(state, again, now)
+        return quote.due, quote.at
+    raise _stale(state, order.wanted, quote, now)
+
+
+def _charged_from(bought: Subscription | None, now: datetime) -> datetime:
+    """A request that began earlier may meet a period that began while it ran."""
+    return now if bought is None else max(now, bought.period_start)
 
 
 def _holds(quote: Quote, state: _State, order: Order, now: datetime) -> bool:
@@ -210,15 +213,20 @@ def _holds(quote: Quote, state: _State, order: Order, now: datetime) -> bool:
     of_now = (bought.id if bought else "", state.paid.now, order.wanted)
     in_period = bought is None or quote.at >= bought.period_start
     of_quote = (quote.subscription, quote.present, quote.wanted)
-    return of_quote == of_now and quote.fresh(now) and in_period
+    holds = of_quote == of_now and quote.fresh(now) and in_period
+    return holds and _offer(state, order.wanted, quote.at).due == quote.due
 
 
-def _stale(state: _State, again: int, now: datetime) -> Conflict:
+def _stale(state: _State, wanted: int, quote: Quote | None, now: datetime) -> Conflict:
+    """With the new quote, for which Stripe is looked at again: the state may be the stale one."""
+    state = _look(state.rows, state.terms)
+    present = state.paid.now
+    if quote is not None and quote.wanted > quote.present != present:
+        wanted = min(present + quote.wanted - quote.present, MOST_SLOTS)
     return Conflict(
         "quote_stale",
-        f"The price has changed: there are {state.paid.now} slots now. "
-        f"Look at the new price for {again}.",
-        {"preview": _preview(state, again, now)},
+        f"The price has changed. There are {present} slots now; look at the price for {wanted}.",
+        {"preview": _preview(state, wanted, now)},
     )
 
 
@@ -348,7 +356,7 @@ def _require_quoted(rows: AccountRows, change: SlotChange, terms: Terms, now: da
     if change.due is None or not change.due.amount:
         return
     if at_stripe.price_more(state.found, change.wanted, change.charged_from) != change.due:
-        raise _stale(state, change.wanted, now)
+        raise _stale(state, change.wanted, None, now)
 
 
 def _fulfil(rows: AccountRows, found: Found, change: SlotChange, now: datetime) -> None:
