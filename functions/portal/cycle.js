@@ -38,7 +38,7 @@ export function askForCycle(service, catalog, billing, home) {
         ),
       ),
       summary,
-      slots?.purchased > 0 && h("p", { class: "fine" }, "Your slots stay monthly."),
+      slots?.purchased > 0 && h("p", { class: "fine" }, `Your slots stay ${CYCLES[slots.cycle].name.toLowerCase()}.`),
     ],
     submit: "Change cycle",
     busy: "Changing…",

@@ -128,14 +128,21 @@ export class PlanSection {
   }
 
   #pending(subscription) {
-    const { cycle, pending_cycle: pending, renews_at: renews } = subscription;
+    const { cycle, plan, renews_at: renews } = subscription;
+    const { pending_cycle: pending, pending_plan: other } = subscription;
+    const from = renews ? dayOf(renews) : "the renewal";
+    if (other) {
+      const what = pending ? `${other.name}, ${CYCLES[pending].name.toLowerCase()},` : other.name;
+      const text = `Until then you have ${plan.name}. Nothing is due today.`;
+      return notice("waiting", [`${what} from `, from], text);
+    }
     if (!pending) return null;
     const keep = this.#orderButton(`Keep ${CYCLES[cycle].name.toLowerCase()}`, {
       busy: "Keeping…",
       failed: "The change was not taken back",
       order: () => orderCycle(this.#service, subscription, cycle),
     });
-    const title = [`${CYCLES[pending].name} from `, renews ? dayOf(renews) : "the renewal"];
+    const title = [`${CYCLES[pending].name} from `, from];
     const text = `Until then you pay ${CYCLES[cycle].name.toLowerCase()}. Nothing is due today.`;
     return notice("waiting", title, text, keep);
   }

@@ -13,6 +13,7 @@ const MOST = 1_000;
  */
 export function askForSlots(service, billing, home) {
   const { slots } = billing;
+  if (isYearly(slots)) return askForOthers(service, slots, home);
   const present = slots.pending_purchased ?? slots.purchased;
   const least = slots.occupied;
   const input = h("input", {
@@ -121,6 +122,25 @@ export function askForSlots(service, billing, home) {
   });
   renew();
   return asked;
+}
+
+/** Whether Support has agreed on them, and changes them. */
+export function isYearly({ cycle }) {
+  return cycle === "annual";
+}
+
+function askForOthers(service, { purchased, price }, home) {
+  return askFor(service, {
+    topic: "annual_slots",
+    title: "Manage slots",
+    content: h(
+      "p",
+      {},
+      `You have ${purchased} yearly slots at ${money(price)} each. Support changes them: say how `,
+      "many you need, and they answer by e-mail.",
+    ),
+    home,
+  });
 }
 
 /** Order a number of slots: more at once, fewer from their renewal on. */

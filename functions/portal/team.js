@@ -1,7 +1,7 @@
 import { h } from "./dom.js";
 import { badge, button, dayOf, notice, press, section, skeleton } from "./pieces.js";
-import { askForSlots, orderSlots } from "./slots.js";
-import { MEMBER_STATUS, day, money } from "./words.js";
+import { askForSlots, isYearly, orderSlots } from "./slots.js";
+import { CYCLES, MEMBER_STATUS, day, money } from "./words.js";
 
 /** From which share of the slots on their use is pointed out. */
 const NEARLY_ALL = 0.75;
@@ -66,7 +66,8 @@ export class TeamSection {
     return button("Manage slots", () => askForSlots(this.#service, billing, this.#parts.heading));
   }
 
-  #pending({ purchased, pending_purchased: pending, renews_at: renews }) {
+  #pending(slots) {
+    const { purchased, pending_purchased: pending, renews_at: renews } = slots;
     if (pending === null || pending === undefined) return null;
     const { proceed } = this.#service;
     const failed = "The change was not taken back";
@@ -77,7 +78,7 @@ export class TeamSection {
     );
     const title = [`${slotsIn(pending)} from `, renews ? dayOf(renews) : "the renewal"];
     const text = `Until then you have the ${purchased} that are paid for.`;
-    return notice("waiting", title, text, keep);
+    return notice("waiting", title, text, ...(isYearly(slots) ? [] : [keep]));
   }
 
   #row(member, billing, working) {
@@ -249,7 +250,7 @@ async function orderInvitation(service, person) {
 function askToRemove(service, member, { slots }, home) {
   const who = member.name || member.email;
   const invited = member.status === "invited";
-  const price = slots.price && `${money(slots.price)} per month`;
+  const price = slots.price && `${money(slots.price)} ${CYCLES[slots.cycle].per}`;
   const paid = price ? ` and stays paid (${price})` : " and stays paid";
   return service.ask({
     title: invited ? `Withdraw the invitation to ${who}?` : `Remove ${who}?`,

@@ -1,6 +1,7 @@
 import { h } from "./dom.js";
-import { badge, button, section } from "./pieces.js";
+import { badge, button, dayOf, section } from "./pieces.js";
 import { askFor, sentNotice } from "./requests.js";
+import { CYCLES, money } from "./words.js";
 
 const ACTIVE = "active";
 
@@ -9,6 +10,7 @@ export class UnlimitedSection {
   #parts = section("unlimited", "DataUnlimited");
   #service;
   #active = false;
+  #addOn = null;
   #sent = null;
 
   constructor(service) {
@@ -26,6 +28,7 @@ export class UnlimitedSection {
 
   show({ add_ons: { data_unlimited: addOn } }) {
     this.#active = addOn.status === ACTIVE;
+    this.#addOn = addOn;
     this.element.hidden = false;
     this.#fill();
   }
@@ -44,6 +47,7 @@ export class UnlimitedSection {
     this.#parts.fill(
       [this.#active && badge(["Active", "good"])],
       h("p", {}, text),
+      this.#active && this.#addOn.price && terms(this.#addOn),
       !this.#active && h("p", { class: "muted" }, sold),
       !this.#active && this.#sent && sentNotice("for DataUnlimited", this.#sent),
       !this.#active && !this.#sent && this.#askButton(),
@@ -60,4 +64,10 @@ export class UnlimitedSection {
       });
     return h("div", { class: "actions" }, button("Ask sales", ask));
   }
+}
+
+function terms({ price, cycle, renews_at: renews, ends_at: ends }) {
+  const cost = `${money(price, { round: true })} ${CYCLES[cycle].per}`;
+  const then = ends ? [", ends on ", dayOf(ends)] : renews && [", renews on ", dayOf(renews)];
+  return h("p", { class: "muted" }, cost, then, ".");
 }

@@ -38,6 +38,7 @@ def subscribed(access: dict[str, Any] | None = None, **more: Any) -> dict[str, A
         "renews_at": "2027-01-31T23:59:59Z",
         "ends_at": None,
         "next_charge": {**money(9900), "at": "2027-01-31T23:59:59Z"},
+        "pending_plan": None,
         "pending_cycle": None,
         "card": CARD,
         "checkout": None,
@@ -70,6 +71,7 @@ def slots(purchased: int, occupied: int = 0, **more: Any) -> dict[str, Any]:
         "invited": 0,
         "free": purchased - occupied,
         "pending_purchased": None,
+        "cycle": "monthly",
         "price": money(4900),
         "renews_at": "2027-01-15T10:00:00Z" if purchased else None,
     }

@@ -69,6 +69,13 @@ def test_a_change_of_cycle_is_ordered_and_then_shown_as_pending(site: Site, page
     assert sent(site, CYCLE) == {"cycle": "annual"}
 
 
+def test_a_plan_to_come_is_shown_with_its_day(site: Site, page: Page) -> None:
+    starter = {"id": "starter", "name": "Starter"}
+    section = show(site, page, shapes.subscribed(pending_plan=starter, pending_cycle="annual"))
+    expect(section).to_contain_text("Starter, annual, from 31 January 2027")
+    expect(section).to_contain_text("Until then you have Business.")
+
+
 def test_a_pending_change_of_cycle_can_be_taken_back(site: Site, page: Page) -> None:
     section = show(site, page, shapes.subscribed(pending_cycle="annual"))
     answer = {"cycle": "monthly", "pending_cycle": None, "effective_at": "2027-01-31T23:59:59Z"}

@@ -233,6 +233,19 @@ def test_yearly_slots_are_asked_of_support(site: Site, page: Page) -> None:
     assert request.post_data_json == {"topic": "annual_slots"}
 
 
+def test_yearly_slots_are_changed_by_support(site: Site, page: Page) -> None:
+    yearly = shapes.slots(5, 2, cycle="annual", price=shapes.money(30000), pending_purchased=3)
+    site.answers("GET /billing", {**shapes.subscribed(), "slots": yearly})
+    site.answers("GET /invoices", shapes.invoices())
+    site.sign_in(page)
+    expect(team(page)).to_contain_text("3 slots from 15 January 2027")
+    expect(team(page).get_by_role("button", name="Keep")).to_have_count(0)
+    team(page).get_by_role("button", name="Manage slots").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("5 yearly slots at US$300.00 each. Support changes them")
+    expect(dialog.get_by_role("button", name="Send request")).to_be_visible()
+
+
 def test_an_invitation_without_a_free_slot_leads_to_the_slots(site: Site, page: Page) -> None:
     site.answers("GET /billing", shapes.subscribed())
     site.answers("GET /invoices", shapes.invoices())

@@ -70,3 +70,10 @@ def test_who_has_it_is_not_asked_to_buy_it(site: Site, page: Page) -> None:
     section = show(site, page, {**shapes.subscribed(), **active})
     expect(section).to_contain_text("Active")
     expect(section.get_by_role("button")).to_have_count(0)
+
+
+def test_who_has_it_sees_what_it_costs_and_until_when(site: Site, page: Page) -> None:
+    terms = {"status": "active", "cycle": "annual", "price": shapes.money(99000)}
+    ends = {**terms, "renews_at": None, "ends_at": "2027-06-30T10:00:00Z"}
+    section = show(site, page, {**shapes.subscribed(), "add_ons": {"data_unlimited": ends}})
+    expect(section).to_contain_text("US$990 per year, ends on 30 June 2027.")
