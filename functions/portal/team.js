@@ -45,6 +45,7 @@ export class TeamSection {
     this.#parts.fill(
       working ? [this.#inviteButton(billing), this.#slotsButton(billing)] : [],
       working ? usage(billing.slots) : asleep(),
+      working && this.#overdue(billing.slots),
       working && this.#pending(billing.slots),
       this.#problem,
       h("ul", { class: "people" }, list),
@@ -64,6 +65,20 @@ export class TeamSection {
 
   #slotsButton(billing) {
     return button("Manage slots", () => askForSlots(this.#service, billing, this.#parts.heading));
+  }
+
+  #overdue({ overdue }) {
+    if (!overdue) return null;
+    const { until, invoice } = overdue;
+    const { proceed } = this.#service;
+    const failed = "The invoice is not paid yet";
+    const words = { busy: "Paying…", failed, place: this.#problem, proceed };
+    const order = () => this.#service.pay(invoice);
+    const click = (event) => press(event.currentTarget, words, order);
+    const pay = invoice && button(`Pay ${money(invoice.amount_due)} now`, click, { look: "primary" });
+    const named = invoice ? ` (${invoice.number})` : "";
+    const text = ["They stay until ", dayOf(until), `. Then they end, unless the invoice${named} is paid.`];
+    return notice("warning", "The last payment for your slots did not go through", text, pay);
   }
 
   #pending(slots) {

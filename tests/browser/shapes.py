@@ -74,6 +74,7 @@ def slots(purchased: int, occupied: int = 0, **more: Any) -> dict[str, Any]:
         "cycle": "monthly",
         "price": money(4900),
         "renews_at": "2027-01-15T10:00:00Z" if purchased else None,
+        "overdue": None,
     }
     return {**shown, **more}
 

@@ -27,6 +27,11 @@ TEAM = shapes.team(
     purchased=2,
 )
 FEWER = shapes.team(shapes.member("Mia Kolar"), purchased=4, pending_purchased=2)
+SLOTS_OVERDUE = shapes.team(
+    shapes.member("Mia Kolar"),
+    purchased=2,
+    overdue={"until": "2027-01-29T10:00:00Z", "invoice": shapes.OPEN_INVOICE},
+)
 STATES: dict[str, tuple[Any, Any, str]] = {
     "empty": (shapes.no_subscription(), shapes.invoices(), "/"),
     "cancelled": (shapes.open_checkout(), shapes.invoices(), "/?checkout=cancelled"),
@@ -39,6 +44,7 @@ STATES: dict[str, tuple[Any, Any, str]] = {
     "ended": (shapes.subscribed(ENDED, status="canceled"), MANY, "/"),
     "team": (TEAM, MANY, "/"),
     "fewer slots pending": (FEWER, MANY, "/"),
+    "slots overdue": (SLOTS_OVERDUE, MANY, "/"),
     "failed": (FAILED, FAILED, "/"),
     "member": (MEMBER, MEMBER, "/"),
 }

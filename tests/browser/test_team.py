@@ -54,6 +54,19 @@ def test_the_use_of_slots_is_said_in_words_and_in_colour(
     expect(section.get_by_text(words)).to_have_class(f"badge {tone}")
 
 
+def test_slots_that_are_overdue_are_paid_where_they_are_shown(site: Site, page: Page) -> None:
+    invoice = {**shapes.OPEN_INVOICE, "amount_due": shapes.money(9800)}
+    overdue = {"until": "2027-01-29T10:00:00Z", "invoice": invoice}
+    section = show(site, page, shapes.team(MIA, purchased=2, overdue=overdue))
+    expect(section).to_contain_text("The last payment for your slots did not go through")
+    expect(section).to_contain_text("They stay until 29 January 2027")
+    site.answers("POST /invoices/{id}/pay", {"status": "paid"})
+    site.answers("GET /billing", shapes.team(MIA, purchased=2))
+    section.get_by_role("button", name="Pay US$98.00 now").click()
+    said(page, f"Invoice {invoice['number']} is paid. Thank you.")
+    expect(section).not_to_contain_text("did not go through")
+
+
 def test_from_three_quarters_on_the_use_is_pointed_out(site: Site, page: Page) -> None:
     others = [member(name) for name in ("Noa", "Per")]
     section = show(site, page, shapes.team(MIA, *others, purchased=4))

@@ -262,6 +262,7 @@ def survive_a_failing_card(account: Account, look: Look) -> None:
     until(lambda: (account.billing()["subscription"]["card"] or {})["last4"] == "0341", PATIENCE)
     account.advance("P25D")
     assert [status for _, status, _ in agreed(account)["invoices"]].count("open") == 1
+    assert account.billing()["slots"]["overdue"]["invoice"]["amount_due"]["amount"] == SLOT
     account.new_card(VISA)
     until(lambda: not any(each["status"] == "open" for each in account.invoices()), PATIENCE)
     assert {status for _, status, _ in agreed(account)["invoices"]} == {"paid"}

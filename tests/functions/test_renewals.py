@@ -172,6 +172,32 @@ def test_grace_that_ran_out_ends_the_subscription_with_slots_and_what_is_owed(
     assert len(told(overdue, "access.ended")) == 1
 
 
+def test_slots_have_a_grace_of_their_own(product: Product) -> None:
+    """Where the base is paid for a year, only they can be overdue."""
+    product.subscribe("annual")
+    product.catch_up()
+    product.buy_slots(2)
+    product.catch_up()
+    new_card(product, FAILS_AT_RENEWAL)
+    product.advance("P1M1D")
+    product.catch_up()
+    overdue = product.billing()["slots"]["overdue"]
+    assert overdue["invoice"]["amount_due"] == {"amount": 9800, "currency": "usd"}
+    assert product.billing()["slots"]["purchased"] == 2
+    product.go_to(parse_rfc3339(overdue["until"]) - timedelta(minutes=1))
+    product.sweep()
+    assert product.billing()["slots"]["purchased"] == 2
+    product.go_to(parse_rfc3339(overdue["until"]))
+    product.sweep()
+    billing = product.billing()
+    assert (billing["slots"]["purchased"], billing["slots"]["overdue"]) == (0, None)
+    assert (billing["subscription"]["status"], billing["access"]["state"]) == ("active", "active")
+    assert told(product, "access.ended") == []
+    product.catch_up()
+    owed = product.call("GET /invoices").json["items"]
+    assert "open" not in {each["status"] for each in owed}
+
+
 def test_who_pays_within_grace_keeps_everything(overdue: Product) -> None:
     overdue.advance("P10D")
     overdue.sweep()

@@ -77,6 +77,14 @@ class AccessView(TypedDict):
     until: str | None
 
 
+class OverdueView(TypedDict):
+    """A renewal that could not be charged: what it is for ends at `until` unless `invoice`, null
+    until it is on record, is paid."""
+
+    until: str
+    invoice: OpenInvoice | None
+
+
 class SlotsView(TypedDict):
     """`occupied` are the invitations, of which there are `invited`, and the active members.
     `price` is of one slot per `cycle`, which is monthly unless Support made it annual.
@@ -90,6 +98,7 @@ class SlotsView(TypedDict):
     cycle: str
     price: MoneyView | None
     renews_at: str | None
+    overdue: OverdueView | None
 
 
 class SlotsPreview(TypedDict):

@@ -39,19 +39,19 @@ class Due:
 def agenda(subscription: Subscription, grace: timedelta) -> list[Due]:
     """Everything that the snapshot gives rise to, the earliest first, whether or not it is past.
 
-    Slots and add-on have no access of their own: they end with the base.
+    Slots and add-on have the base's access, but a grace of their own where their renewal could not
+    be charged.
     """
     coming: list[Due] = []
     if subscription.live:
         coming.append(Due(subscription.period_end + _RENEWAL_HEARD_OF_WITHIN, Act.ASK))
-    if subscription.kind is Kind.SUBSCRIPTION:
-        if subscription.renews:
-            annual = subscription.cycle is Cycle.ANNUAL
-            ahead = _ANNUAL_REMINDERS if annual else _OTHER_REMINDERS
-            coming += [Due(subscription.period_end - each, Act.REMIND) for each in ahead]
-        until = _last_moment(subscription, grace)
-        if until is not None:
-            coming.append(Due(until, Act.END))
+    if subscription.kind is Kind.SUBSCRIPTION and subscription.renews:
+        annual = subscription.cycle is Cycle.ANNUAL
+        ahead = _ANNUAL_REMINDERS if annual else _OTHER_REMINDERS
+        coming += [Due(subscription.period_end - each, Act.REMIND) for each in ahead]
+    until = _last_moment(subscription, grace)
+    if until is not None:
+        coming.append(Due(until, Act.END))
     return sorted(coming, key=lambda each: each.at)
 
 
@@ -74,8 +74,12 @@ def _open(subscription: Subscription, handled: Iterable[str], grace: timedelta) 
     return [each for each in agenda(subscription, grace) if each.name not in done]
 
 
-def _last_moment(base: Subscription, grace: timedelta) -> datetime | None:
-    """The first instant without access, where it is known; a paused one may go on."""
-    if base.status is Status.PAUSED:
+def _last_moment(subscription: Subscription, grace: timedelta) -> datetime | None:
+    """The first instant without what it gives, where somebody must act on it: a paused base may go
+    on, and slots and add-on end at Stripe by themselves unless they are overdue."""
+    overdue = subscription.status in (Status.PAST_DUE, Status.UNPAID)
+    if subscription.kind is not Kind.SUBSCRIPTION and not overdue:
         return None
-    return access_at(base.period_start, base, grace).until
+    if subscription.status is Status.PAUSED:
+        return None
+    return access_at(subscription.period_start, subscription, grace).until

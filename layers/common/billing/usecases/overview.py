@@ -16,6 +16,7 @@ from billing.views import (
     BillingView,
     OpenCheckout,
     OpenInvoice,
+    OverdueView,
     SlotsView,
     SubscriptionView,
     SupportView,
@@ -42,10 +43,10 @@ def show_billing(
         "account": {"id": rows.id},
         "subscription": {
             **_subscription(rows.base, _open_checkout(rows.checkout, now)),
-            "open_invoice": _open_invoice(rows),
+            "open_invoice": _open_invoice(rows, Kind.SUBSCRIPTION),
         },
         "access": _access(access),
-        "slots": show_slots(rows, now),
+        "slots": {**show_slots(rows, now), "overdue": _overdue(rows, Kind.SLOTS, grace)},
         "members": [
             member_view(member, now, rows.wallets.get(member.id)) for member in rows.team.listed()
         ],
@@ -110,11 +111,21 @@ def _subscription(base: Subscription | None, checkout: OpenCheckout | None) -> S
     }
 
 
-def _open_invoice(rows: AccountRows) -> OpenInvoice | None:
-    """What an overdue account has to pay: one more query, for those accounts only."""
-    if rows.base is None or rows.base.status is not Status.PAST_DUE:
+def _overdue(rows: AccountRows, kind: Kind, grace: timedelta) -> OverdueView | None:
+    bought = rows.subscriptions.get(kind)
+    if bought is None or bought.status is not Status.PAST_DUE:
         return None
-    found, _ = invoices.page(rows.id, limit=1, where={"status": "open", "kind": "subscription"})
+    until = access_at(bought.period_start, bought, grace).until
+    assert until is not None
+    return {"until": rfc3339(until), "invoice": _open_invoice(rows, kind)}
+
+
+def _open_invoice(rows: AccountRows, kind: Kind) -> OpenInvoice | None:
+    """What an overdue account has to pay: one more query, for those accounts only."""
+    bought = rows.subscriptions.get(kind)
+    if bought is None or bought.status is not Status.PAST_DUE:
+        return None
+    found, _ = invoices.page(rows.id, limit=1, where={"status": "open", "kind": str(kind)})
     for invoice in found:
         return {
             "id": invoice.id,
@@ -134,7 +145,8 @@ def _access(access: Access) -> AccessView:
 
 
 def show_slots(rows: AccountRows, now: datetime) -> SlotsView:
-    """`price` is of one slot per `cycle`: theirs if they have any, else the catalog's."""
+    """`price` is of one slot per `cycle`: theirs if they have any, else the catalog's. Without
+    `overdue`."""
     team, bought = rows.team, rows.subscriptions.get(Kind.SLOTS)
     live = bought is not None and bought.live
     price = bought.price if bought and live else _slot_price(rows)
@@ -148,6 +160,7 @@ def show_slots(rows: AccountRows, now: datetime) -> SlotsView:
         "cycle": bought.cycle if bought and live else Cycle.MONTHLY,
         "price": price.view(),
         "renews_at": rfc3339(bought.period_end) if bought and bought.renews else None,
+        "overdue": None,
     }
 
 

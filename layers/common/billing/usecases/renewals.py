@@ -41,7 +41,7 @@ def _advance(account: str, kind: Kind, grace: timedelta, now: datetime) -> None:
         by = STRIPE
         if any(each.act is Act.END for each in acts):
             by = SCHEDULE
-            _end(rows, now)
+            _end(rows, kind, now)
             fresh = _as_it_is(present)
             # When it ended at Stripe is another moment of the same end, and may be after `now`.
             acts += [each for each in agenda(fresh, grace) if each.act is Act.END]
@@ -58,8 +58,11 @@ def _advance(account: str, kind: Kind, grace: timedelta, now: datetime) -> None:
     raise unavailable()
 
 
-def _end(rows: AccountRows, now: datetime) -> None:
-    """Access is over: nothing of the account lives on at Stripe, and nothing is owed any more."""
+def _end(rows: AccountRows, kind: Kind, now: datetime) -> None:
+    """It is over, with all that goes with it, and nothing is owed for it any more."""
+    if kind is not Kind.SUBSCRIPTION:
+        changes.end_now(rows.subscriptions[kind].id)
+        return
     for each in rows.subscriptions.values():
         changes.end_now(each.id)
         if each.kind is not Kind.SUBSCRIPTION and each.live:
@@ -71,7 +74,7 @@ def _tell(
 ) -> None:
     """Of several reminders that are late only one; of one that is too late, none."""
     done = {each.act for each in acts}
-    if Act.END in done:
+    if Act.END in done and fresh.kind is Kind.SUBSCRIPTION:
         _append(write, account, "access.ended", {"at": rfc3339(fresh.ends_at or now)}, now)
     elif Act.REMIND in done and now < fresh.period_end:
         charge = fresh.next_charge
