@@ -24,6 +24,7 @@ PLACEHOLDERS = {
 } | dict.fromkeys(
     (
         "DOCUMENTS_BUCKET",
+        "EVENT_BUS_NAME",
         "JWT_AUDIENCE",
         "LEDGER_TABLE_NAME",
         "OIDC_CLIENT_ID",

@@ -161,6 +161,17 @@ def test_pydantic_is_loaded_only_where_a_body_is_taken(function: str) -> None:
     assert ("pydantic" in loaded_by(function)) == (function in TAKE_BODIES)
 
 
+def test_the_layer_keeps_botocores_description_of_every_service_that_is_called() -> None:
+    called = {
+        name
+        for module in imports()
+        for name in re.findall(r"boto3\.client\('(\w+)'", _code(module))
+    }
+    kept = re.search(r"^SERVICES = (.*)$", (LAYER / "Makefile").read_text(), re.MULTILINE)
+    assert kept is not None
+    assert set(kept[1].split("|")) - {"secretsmanager"} == called
+
+
 @cache
 def template() -> dict[str, Any]:
     parsed: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())

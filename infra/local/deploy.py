@@ -57,6 +57,9 @@ class Deployment:
         if kept != json.dumps(content):
             secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(content))
 
+    def accept_mail_from(self, address: str) -> None:
+        client("ses", self.url).verify_email_identity(EmailAddress=address)
+
     def _digest(self, built: Mapping[str, Path], parameters: Mapping[str, str]) -> str:
         """The same for the same sources, parameters and transformation."""
         digest = hashlib.sha256(version("aws-sam-translator").encode())

@@ -41,6 +41,7 @@ from infra.local.stripe_account import CatalogNotApplied, KeyRefused, StripeAcco
 
 ROOT = Path(__file__).parents[2]
 BUILDS = ROOT / ".local" / "build"
+MAIL_FROM = "billing@sales-tool.test"
 START_SECONDS = 600
 WATCH_SECONDS = 0.5
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ")
@@ -97,6 +98,7 @@ class Stack:
             self.processes["aws"].wait_until_ready(f"{self.aws}/_ministack/health")
             self.processes["issuer"].wait_until_ready(f"{self.issuer}/.well-known/jwks.json")
             outputs = deployment.deploy(built, self._parameters())
+            deployment.accept_mail_from(MAIL_FROM)
             deployment.keep_secret(
                 outputs["StripeSecretArn"],
                 {"api_key": self.credentials.key, "webhook_secrets": [webhook_secret.result()]},
@@ -153,6 +155,7 @@ class Stack:
         return {
             "JwtIssuer": self.issuer,
             "PageUrl": f"{self.api}/",
+            "MailFrom": MAIL_FROM,
             "StripeLivemode": "false",
             "StripeApiBase": self.stripe,
             "ClockUrl": f"{self.stripe}/sandbox/clock" if self.credentials.is_sandbox else "",

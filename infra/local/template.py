@@ -3,8 +3,9 @@
 Mended is what MiniStack does not do as AWS does: it ignores an API's OpenAPI body, so that each
 route, integration and authorizer becomes its own resource; it wants CORS in camelCase; it refuses
 SAM inside nested stacks, so that each is transformed before it is uploaded; it takes a Ref to a
-secret for its name, not its ARN; it unpacks a layer for every worker, so that the layer is a path
-to where it was built. The API gets a known id.
+secret for its name, not its ARN; it knows neither identity nor sender when it asks whether a mail
+may be sent; it unpacks a layer for every worker, so that the layer is a path to where it was built.
+The API gets a known id.
 """
 
 import hashlib
@@ -127,9 +128,19 @@ def mend(template: Template) -> Template:
     for logical_id, resource in list(resources.items()):
         if resource["Type"] == "AWS::ApiGatewayV2::Api" and "Body" in resource["Properties"]:
             resources.update(_flattened(logical_id, resource))
+        for policy in resource.get("Properties", {}).get("Policies", []):
+            if resource["Type"] == "AWS::IAM::Role":
+                _allow_mail(policy["PolicyDocument"])
     secrets = {name for name, each in resources.items() if each["Type"] == _SECRET}
     mended: Template = _with_arns_of(secrets, template)
     return mended
+
+
+def _allow_mail(document: Template) -> None:
+    for statement in document["Statement"]:
+        if statement["Action"] == ["ses:SendEmail"]:
+            statement["Resource"] = "*"
+            statement.pop("Condition", None)
 
 
 def _with_arns_of(secrets: set[str], node: Any) -> Any:

@@ -52,6 +52,15 @@ def stripe_events_queue_url() -> str:
     return _required("STRIPE_EVENTS_QUEUE_URL")
 
 
+def event_bus_name() -> str:
+    return _required("EVENT_BUS_NAME")
+
+
+def mail_from() -> str:
+    """The sender of every mail; empty means that none is sent."""
+    return os.environ.get("MAIL_FROM", "")
+
+
 def automatic_tax() -> bool:
     return _required("AUTOMATIC_TAX") == "true"
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from billing.domain.account import Member, MemberStatus
 from billing.domain.catalog import Kind
-from billing.domain.subscription import Status, Subscription
+from billing.domain.subscription import OVERDUE, Status, Subscription
 from billing.domain.times import rfc3339
 
 STRIPE = "stripe"
@@ -35,7 +35,6 @@ class Event:
 Told = tuple[str, dict[str, Fact]]
 """An event's type and facts."""
 
-_OVERDUE = (Status.PAST_DUE, Status.UNPAID)
 _PAID = (Status.ACTIVE, Status.TRIALING)
 _OF_MEMBERS = {
     MemberStatus.INVITED: "member.invited",
@@ -84,9 +83,9 @@ def _contents(snapshot: Subscription) -> dict[str, Fact]:
 
 
 def _paid(before: Subscription, after: Subscription) -> Iterator[Told]:
-    if after.status in _OVERDUE and before.status not in _OVERDUE:
+    if after.status in OVERDUE and before.status not in OVERDUE:
         yield "payment_failed", {**_contents(after), "due_at": rfc3339(after.period_start)}
-    elif before.status in _OVERDUE and after.status in _PAID:
+    elif before.status in OVERDUE and after.status in _PAID:
         yield "payment_recovered", {**_contents(after), "renews_at": rfc3339(after.period_end)}
     elif after.period_start > before.period_start and after.status in _PAID:
         yield "renewed", {**_contents(after), "renews_at": rfc3339(after.period_end)}

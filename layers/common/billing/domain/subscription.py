@@ -25,6 +25,9 @@ class Status(StrEnum):
 LIVE = frozenset({Status.TRIALING, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID, Status.PAUSED})
 """Statuses in which Stripe still bills or may bill again; an account has one such base at most."""
 
+OVERDUE = frozenset({Status.PAST_DUE, Status.UNPAID})
+"""Statuses in which the present period is not paid."""
+
 
 class Card(TypedDict):
     """What may be shown of a card."""

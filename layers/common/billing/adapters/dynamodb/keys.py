@@ -80,6 +80,10 @@ def history_key(account: str, event: str) -> Key:
     return {"pk": history_partition(account), "sk": event}
 
 
+def mail_key(account: str, event: str, recipient: str) -> Key:
+    return {"pk": f"ACCOUNT#{account}#MAILS", "sk": f"{event}#{recipient}"}
+
+
 def customer_key(customer: str) -> Key:
     return {"pk": f"CUSTOMER#{customer}", "sk": "CUSTOMER"}
 

@@ -1,6 +1,7 @@
 """Marks against doing something twice; each commits with its effect."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -97,6 +98,20 @@ def mark_stripe_event(write: Transaction, event: str, now: datetime) -> None:
     """Fails as AlreadyDone."""
     row = {**keys.stripe_event_key(event), "at": rfc3339(now), "ttl": _until(now)}
     write.insert(row, otherwise=AlreadyDone(event))
+
+
+def mail_sent(account: str, event: str, recipient: str) -> bool:
+    return reading.get(keys.mail_key(account, event, recipient)) is not None
+
+
+def mark_mail(account: str, event: str, recipient: str, now: datetime) -> None:
+    """After it was sent: so it is sent at least once, and twice only where this was cut off, or
+    by two who send it at the same instant."""
+    write = Transaction()
+    row = {**keys.mail_key(account, event, recipient), "at": rfc3339(now), "ttl": _until(now)}
+    write.insert(row, otherwise=AlreadyDone(event))
+    with suppress(AlreadyDone):
+        write.commit()
 
 
 def reconciled_until() -> tuple[datetime | None, int]:

@@ -24,6 +24,11 @@ def insert(
     write.insert(row, otherwise=otherwise)
 
 
+def find(account: str, request: str) -> SupportRequest | None:
+    item = reading.get(keys.support_request_key(account, request))
+    return None if item is None else _request(item)
+
+
 def of_day(account: str, day: str, *, at_most: int) -> list[SupportRequest]:
     """Those whose ids begin with `day`, newest first."""
     return _between(account, day, f"{day}{_BEYOND}", at_most, consistent=True)[0]

@@ -1,0 +1,148 @@
+"""What people are told by mail: plain text, in the product's words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.domain.events import Fact
+from billing.domain.money import Money
+from billing.domain.support_requests import SupportRequest
+from billing.domain.times import parse_rfc3339
+
+_WITHOUT_MINOR_UNITS = frozenset(
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv"]
+    + ["xaf", "xof", "xpf"]
+)
+_TOPICS = {
+    "upgrade": "A larger plan",
+    "downgrade": "A smaller plan",
+    "annual_slots": "Annual slots",
+    "data_unlimited": "DataUnlimited",
+    "other": "A question",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Whose product it is, and where its Billing page is."""
+
+    product: str
+    page: str
+
+
+Facts = Mapping[str, Fact]
+
+
+def subscription_started(sender: Sender, facts: Facts, plan: str) -> Mail:
+    return _mail(
+        sender,
+        f"Your {plan} subscription is active",
+        f"Thank you. Your team's {plan} subscription ({facts['cycle']}) is paid and active. "
+        f"It renews on {_day(facts['renews_at'])} for {_price(facts)}, taxes and discounts apart.",
+        f"Plan, slots, invoices and card: {sender.page}",
+    )
+
+
+def renewal_coming(sender: Sender, facts: Facts, plan: str) -> Mail:
+    day = _day(facts["at"])
+    return _mail(
+        sender,
+        f"Your subscription renews on {day}",
+        f"Your team's {plan} subscription renews on {day}. {_price(facts)}, taxes and discounts "
+        "apart, will be charged to the card on file.",
+        f"To change the card or the cycle, or to cancel before then: {sender.page}",
+    )
+
+
+def payment_failed(sender: Sender, what: str, until: datetime | None, pay_at: str) -> Mail:
+    """`until` is when grace ends."""
+    keeps = f"Everything goes on as before until {_moment(until)}. " if until is not None else ""
+    return _mail(
+        sender,
+        "A payment did not go through",
+        f"The renewal of your {what} could not be charged. {keeps}"
+        "Please pay the invoice, or give another card, which is then charged at once.",
+        f"Pay: {pay_at}",
+        f"Another card: {sender.page}",
+    )
+
+
+def cancelled(sender: Sender, facts: Facts) -> Mail:
+    ends = _moment(parse_rfc3339(str(facts["ends_at"])))
+    return _mail(
+        sender,
+        f"Your subscription ends on {_day(facts['ends_at'])}",
+        f"Your team's subscription, its slots and its add-on end at {ends}. "
+        "Nothing is charged from now on, and everything works until then.",
+        f"If you change your mind, keep your subscription until that moment: {sender.page}",
+    )
+
+
+def access_ended(sender: Sender, facts: Facts) -> Mail:
+    ended = _moment(parse_rfc3339(str(facts["at"])))
+    return _mail(
+        sender,
+        "Your team's access has ended",
+        f"Your team's subscription, its slots and its add-on ended at {ended}. "
+        "Nothing is charged any more, and an invoice that was still open is void.",
+        "Your members and your credits are kept. They are there again when you subscribe again: "
+        f"{sender.page}",
+    )
+
+
+def invitation(sender: Sender, team: str, expires_at: datetime) -> Mail:
+    """`team` is the address of the manager who invites."""
+    return _mail(
+        sender,
+        f"You are invited to {sender.product}",
+        f"{team} invites you to their team.",
+        f"Sign in with this address and accept: {sender.page}",
+        f"The invitation is good until {_moment(expires_at)}. "
+        "If you do not know them, you need not do anything.",
+    )
+
+
+def support_request(sender: Sender, account: str, by: str, request: SupportRequest) -> Mail:
+    """To Support; `by` is the manager's address."""
+    topic = _TOPICS[request.topic]
+    return _mail(
+        sender,
+        f"{topic}: request {request.id} of {account}",
+        f"{by or 'A manager'} of the account {account} asks for: {topic}.",
+        request.message or "(no message)",
+    )
+
+
+def _mail(sender: Sender, subject: str, *paragraphs: str) -> Mail:
+    return Mail(subject, "\n\n".join([*paragraphs, f"-- \n{sender.product}"]) + "\n")
+
+
+def _day(moment: Fact) -> str:
+    return _spelled(parse_rfc3339(str(moment)))
+
+
+def _moment(moment: datetime) -> str:
+    return f"{_spelled(moment)}, {moment:%H:%M} UTC"
+
+
+def _spelled(moment: datetime) -> str:
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def _price(facts: Facts) -> str:
+    return spelled(Money(int(facts["amount"] or 0), str(facts["currency"])))
+
+
+def spelled(money: Money) -> str:
+    """Such as `USD 59.00`; a currency without minor units has no point."""
+    code = money.currency.upper()
+    if money.currency in _WITHOUT_MINOR_UNITS:
+        return f"{code} {money.amount:,}"
+    whole, cents = divmod(abs(money.amount), 100)
+    return f"{code} {'-' if money.amount < 0 else ''}{whole:,}.{cents:02d}"
