@@ -15,7 +15,8 @@ def subscribe(product: Product, card: str = VISA) -> None:
     """An account with a subscription and without slots."""
     paid = product.pay(product.open_checkout().json["url"], card, authenticate="approve")
     assert paid.status_code == 200, paid.text
-    product.catch_up()
+    [completed] = product.happened("checkout.session.completed")
+    assert product.record(completed) == []
 
 
 def preview(product: Product, purchased: Any) -> Answer:
@@ -45,11 +46,14 @@ def shown(product: Product) -> tuple[int, int | None]:
 
 
 def invoices(product: Product, status: str = "paid") -> list[int]:
-    """What was billed for slots, the oldest first."""
-    product.catch_up()
-    query = {"kind": "slots", "status": status, "limit": "100"}
-    listed = product.call("GET /invoices", query=query).json["items"]
-    return [each["total"]["amount"] for each in listed][::-1]
+    """What Stripe billed for slots, the oldest first."""
+    wanted: Any = {"customer": product.customers()[0].id, "status": status, "limit": 100}
+    found = [
+        each.total
+        for each in product.at_stripe.v1.invoices.list(wanted).data
+        if each.parent and noted(each.parent.subscription_details, "kind") == "slots"
+    ]
+    return found[::-1]
 
 
 def at_stripe(product: Product) -> list[tuple[str, int]]:

@@ -40,7 +40,6 @@ def shop(product: Product) -> Product:
     subscribe(product)
     bought(product, 3)
     product.advance("P10D")
-    product.catch_up()
     return product
 
 
@@ -248,7 +247,6 @@ def test_a_quote_gone_stale_is_refused_with_the_new_one(shop: Product) -> None:
 def test_a_quote_of_fewer_never_charges(shop: Product) -> None:
     fewer = quoted(shop, 2)
     put(shop, 1)
-    shop.catch_up()
     shop.advance("P1M")
     shop.catch_up()
     late = put(shop, 2, fewer)

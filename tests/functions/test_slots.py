@@ -65,8 +65,8 @@ def test_fewer_are_pending_until_the_slots_renewal_and_then_billed(shop: Product
     assert offer["effective_at"] == lowered["renews_at"]
     assert lowered["free"] == 2
     assert [invite(shop, f"{name}@acme.test").status for name in "abc"] == [201, 201, 409]
-    shop.catch_up()
     shop.advance("P1M1D")
+    shop.catch_up()
     assert invoices(shop) == [5 * 4900, 2 * 4900]
     assert shown(shop) == (2, None)
 
@@ -77,8 +77,8 @@ def test_a_lower_number_can_be_changed_and_taken_back(shop: Product) -> None:
         assert put(shop, wanted).json["pending_purchased"] == wanted
     assert shown(shop) == (5, 4)
     assert put(shop, 5).json["pending_purchased"] is None
-    shop.catch_up()
     shop.advance("P1M1D")
+    shop.catch_up()
     assert invoices(shop) == [5 * 4900, 5 * 4900]
 
 
@@ -98,7 +98,6 @@ def test_more_in_the_month_of_a_lowering_takes_it_back_and_charges_only_what_is_
 def test_more_are_bought_in_the_month_after_a_lowering(shop: Product) -> None:
     bought(shop, 3)
     put(shop, 2)
-    shop.catch_up()
     shop.advance("P1M1D")
     shop.catch_up()
     offer = preview(shop, 3).json
@@ -114,6 +113,7 @@ def test_no_slots_ends_them_with_their_period(shop: Product) -> None:
     assert put(shop, 2).json["pending_purchased"] is None
     assert put(shop, 0).json["pending_purchased"] == 0
     shop.advance("P1M1D")
+    shop.catch_up()
     assert (invoices(shop), shown(shop)) == ([2 * 4900], (0, None))
     bought(shop, 1)
     assert sorted(at_stripe(shop)) == [("active", 1), ("canceled", 2)]
