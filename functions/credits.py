@@ -1,43 +1,54 @@
 """The team's credits: who has how many, sending them, and what happened to them."""
 
+import re
+from datetime import datetime, timedelta
+
 from billing import runtime, settings
 from billing.adapters.dynamodb import accounts
+from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.marks import Command
 from billing.bodies import CreditsSent
 from billing.domain.account import Role
-from billing.domain.credits import Credits, Wallet
-from billing.http import Api, Request, Who
+from billing.domain.credits import Credits, Entry, EntryKind, Wallet
+from billing.domain.errors import NotAllowed, NotFound
+from billing.domain.times import parse_rfc3339
+from billing.http import Api, Request, Response, Who, invalid_query
 from billing.usecases.accounts import as_manager, ensure_manager, load_for
+from billing.usecases.credit_log import Shown, read_log, sum_up
 from billing.usecases.credits import send_credits
 from billing.views import (
     EntryView,
+    LogView,
     TeamCreditsView,
+    UsageView,
     credits_view,
     entry_view,
+    log_csv,
     member_view,
+    usage_view,
     wallet_view,
 )
 
 api = Api()
 
 _GRACE = settings.grace()
+_CSV_AT_ONCE = 5000
+"""A megabyte: an answer of Lambda's has six at most."""
+_POSITION = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ-\d{12}-[A-Za-z0-9_-]{1,200}", re.ASCII)
 
 
 @api.route("GET /credits", Who.SIGNED_IN, gives=TeamCreditsView)
 def get_credits(request: Request) -> TeamCreditsView:
     """The caller's wallet; for a manager also the account's totals and everybody's credits"""
-    caller, now = request.caller(), runtime.now()
-    if caller.role != Role.MANAGER:
-        rows = load_for(caller.account, caller.subject, caller.role)
-        member = rows.team.active(caller.subject)
-        assert member is not None
-        wallet = rows.wallets.get(member.id, Wallet(person=member.id))
+    rows, own = _people(request)
+    now = runtime.now()
+    if own is not None:
+        wallet = rows.wallets.get(own, Wallet(person=own))
         return {"wallet": wallet_view(wallet), "account": None, "members": None}
-    manager = as_manager(caller.subject, caller.email, caller.name)
-    rows = ensure_manager(accounts.load(caller.account, consistent=False), manager, now)
+    manager = request.caller().subject
     return {
-        "wallet": wallet_view(rows.wallets[manager.id]),
-        "account": credits_view(rows.wallets, manager.id),
+        "wallet": wallet_view(rows.wallets[manager]),
+        "account": credits_view(rows.wallets, manager),
         "members": [
             member_view(member, now, rows.wallets.get(member.id)) for member in rows.team.listed()
         ],
@@ -65,3 +76,124 @@ def send(request: Request, sent: CreditsSent) -> EntryView:
         now=runtime.now(),
     )
     return entry_view(entry)
+
+
+@api.route(
+    "GET /credits/log",
+    Who.SIGNED_IN,
+    gives=LogView,
+    query={
+        "from": "RFC 3339 time of the earliest",
+        "to": "RFC 3339 time that all are before",
+        "member": "the id of one person; a member sees their own in any case",
+        "kind": f"one of {', '.join(EntryKind)}",
+        "limit": "1 to 100, 20 unless told; CSV comes 5,000 at a time",
+        "cursor": "next_cursor of the page before; with CSV it is the header x-next-cursor",
+    },
+)
+def read_credit_log(request: Request) -> LogView | Response:
+    """Every movement, newest first; as CSV with `Accept: text/csv`"""
+    rows, own = _people(request)
+    csv = "text/csv" in request.header("accept")
+    shown = Shown(
+        person=_person(request, rows, own),
+        kind=_kind(request),
+        since=_moment(request, "from"),
+        until=_moment(request, "to"),
+        cursor=_cursor(request),
+    )
+    limit = _CSV_AT_ONCE if csv else request.limit()
+    found, following = read_log(rows, shown, limit=limit, now=runtime.now())
+    if csv:
+        return _csv(rows, shown, found, following)
+    return {
+        "items": [entry_view(entry, shown.person) for entry in found],
+        "next_cursor": following,
+    }
+
+
+@api.route(
+    "GET /credits/usage",
+    Who.SIGNED_IN,
+    gives=UsageView,
+    query={
+        "from": "RFC 3339 time of the first period; 30 days ago unless told",
+        "to": "RFC 3339 time that all are before; now unless told",
+        "by": "day or month; day unless told",
+    },
+)
+def get_usage(request: Request) -> UsageView:
+    """How many credits were bought, sent, spent and returned in each day or month, at most 366
+    days"""
+    rows, own = _people(request)
+    now = runtime.now()
+    until = _moment(request, "to") or now + timedelta(seconds=1)
+    since = _moment(request, "from") or until - timedelta(days=30)
+    if not timedelta() < until - since <= timedelta(days=366):
+        raise invalid_query("from", "must be before `to`, by 366 days at most")
+    by = request.query("by") or "day"
+    if by not in ("day", "month"):
+        raise invalid_query("by", "must be day or month")
+    sums = sum_up(rows.id, own, since=since, until=until, monthly=by == "month")
+    return {"items": [usage_view(period, sums[period]) for period in sorted(sums)]}
+
+
+def _people(request: Request) -> tuple[AccountRows, str | None]:
+    """The account as the caller may read it, and the one person whose entries a member sees."""
+    caller = request.caller()
+    if caller.role == Role.MANAGER:
+        manager = as_manager(caller.subject, caller.email, caller.name)
+        rows = accounts.load(caller.account, consistent=False)
+        return ensure_manager(rows, manager, runtime.now()), None
+    rows = load_for(caller.account, caller.subject, caller.role)
+    member = rows.team.active(caller.subject)
+    assert member is not None
+    return rows, member.id
+
+
+def _person(request: Request, rows: AccountRows, own: str | None) -> str | None:
+    asked = request.query("member")
+    if own is not None:
+        if asked not in (None, own):
+            raise NotAllowed("own_log_only", "Members see their own credits only.")
+        return own
+    if asked is not None and asked not in rows.members:
+        raise NotFound("member_not_found", "This account has no such member.")
+    return asked
+
+
+def _csv(rows: AccountRows, shown: Shown, found: list[Entry], following: str | None) -> Response:
+    headers = {
+        "content-type": "text/csv; charset=utf-8",
+        "content-disposition": 'attachment; filename="credits.csv"',
+        "cache-control": "no-store",
+    }
+    if following is not None:
+        headers["x-next-cursor"] = following
+    names = {member.id: member.email for member in rows.members.values()}
+    views = [entry_view(entry, shown.person) for entry in found]
+    return Response(200, log_csv(views, names, first=shown.cursor is None), headers)
+
+
+def _kind(request: Request) -> EntryKind | None:
+    value = request.query("kind")
+    if value is not None and value not in tuple(EntryKind):
+        raise invalid_query("kind", f"must be one of: {', '.join(EntryKind)}")
+    return None if value is None else EntryKind(value)
+
+
+def _cursor(request: Request) -> str | None:
+    cursor = request.query("cursor")
+    if cursor is not None and not _POSITION.fullmatch(cursor):
+        raise invalid_query("cursor", "must be a next_cursor of this list")
+    return cursor
+
+
+def _moment(request: Request, name: str) -> datetime | None:
+    text = request.query(name)
+    if text is None:
+        return None
+    try:
+        return parse_rfc3339(text)
+    except (ValueError, OverflowError) as error:
+        raise invalid_query(name, "must be a time such as 2027-01-31T00:00:00Z") from error

@@ -3,13 +3,15 @@
 Money in minor units, times RFC 3339 in UTC, absent values null.
 """
 
+import csv
+import io
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TypedDict
 
 from billing.domain.account import Member, MemberStatus
 from billing.domain.catalog import Catalog
-from billing.domain.credits import Entry, Wallet
+from billing.domain.credits import Entry, EntryKind, Wallet
 from billing.domain.members import lapsed
 from billing.domain.money import MoneyView
 from billing.domain.subscription import Card
@@ -229,6 +231,64 @@ def entry_view(entry: Entry, person: str | None = None) -> EntryView:
         "by": entry.by,
         "balance_after": entry.balance_after(person),
         "reference": entry.reference,
+    }
+
+
+class LogView(TypedDict):
+    """`next_cursor` asks for the page after this one; null on the last."""
+
+    items: list[EntryView]
+    next_cursor: str | None
+
+
+def log_csv(entries: list[EntryView], names: Mapping[str, str], *, first: bool) -> str:
+    """With the columns' names if it is the `first` part. `names` are of people, by id."""
+    text = io.StringIO()
+    lines = csv.writer(text)
+    if first:
+        lines.writerow(
+            ("date", "action", "credits", "from", "to", "by", "balance after", "reference")
+        )
+    for entry in entries:
+        people = [entry["from"] or "", entry["to"] or "", entry["by"]]
+        cells = [entry["at"], entry["kind"], str(entry["credits"])]
+        cells += [names.get(person, person) for person in people]
+        balance = "" if entry["balance_after"] is None else entry["balance_after"]
+        texts = [neutralised(cell) for cell in (*cells, entry["reference"])]
+        lines.writerow([*texts[:-1], balance, texts[-1]])
+    return text.getvalue()
+
+
+def neutralised(cell: str) -> str:
+    """A spreadsheet must not take what somebody wrote for a formula."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else cell
+
+
+class PeriodView(TypedDict):
+    """`period` is a day or a month, in UTC."""
+
+    period: str
+    bought: int
+    sent: int
+    spent: int
+    returned: int
+    clawed_back: int
+
+
+class UsageView(TypedDict):
+    """The periods in which anything happened, oldest first."""
+
+    items: list[PeriodView]
+
+
+def usage_view(period: str, sums: Mapping[EntryKind, int]) -> PeriodView:
+    return {
+        "period": period,
+        "bought": sums.get(EntryKind.GRANT, 0),
+        "sent": sums.get(EntryKind.TRANSFER, 0),
+        "spent": sums.get(EntryKind.SPEND, 0),
+        "returned": sums.get(EntryKind.RETURN, 0),
+        "clawed_back": sums.get(EntryKind.CLAWBACK, 0),
     }
 
 

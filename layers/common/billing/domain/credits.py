@@ -4,7 +4,7 @@ Every movement is decided here and returns the entry with the wallets as they ar
 is never changed or deleted; a wallet is the sum of its entries.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -69,7 +69,7 @@ class Wallet:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One line of the ledger: `credits` went from the wallet `source` to the wallet `target`,
-    either of which may be none, and left them with these balances.
+    either of which may be none, and left them with these balances; None where many moved at once.
 
     `by` is who did it, `reference` what it was about: a Checkout session, a download.
     `undoes` is what a return undoes.
@@ -125,6 +125,11 @@ class Movement:
     def then(self, later: "Movement") -> "Movement":
         """Both, where `later` was decided on these wallets."""
         return Movement(self.entries + later.entries, {**self.wallets, **later.wallets})
+
+    def unordered(self) -> "Movement":
+        """What is known where others may come between: not the balances."""
+        unsure = (replace(entry, source_after=None, target_after=None) for entry in self.entries)
+        return Movement(tuple(unsure), self.wallets)
 
 
 _GIVER: dict[EntryKind, dict[str, int]] = {
@@ -188,6 +193,25 @@ def effects(entry: Entry, person: str) -> dict[str, int]:
         if entry.undoes is not None:
             found[_UNDONE[entry.undoes]] = -entry.credits
     return found
+
+
+def with_balances(entries: Sequence[Entry]) -> list[Entry]:
+    """Entries, newest first, with the balances that those before them in the same wallets tell."""
+    known: dict[str, int] = {}
+    told: list[Entry] = []
+    for entry in reversed(entries):
+        sides = {"source_after": entry.source, "target_after": entry.target}
+        found: dict[str, Any] = {}
+        for side, person in sides.items():
+            after = getattr(entry, side)
+            if person is None:
+                continue
+            if after is None and person in known:
+                after = known[person] + effects(entry, person).get("balance", 0)
+            if after is not None:
+                known[person] = found[side] = after
+        told.append(replace(entry, **found))
+    return told[::-1]
 
 
 def _require(wallet: Wallet, credits: Credits) -> None:

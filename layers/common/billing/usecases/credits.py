@@ -1,14 +1,15 @@
 """Commands that move credits: each is one transaction of its entry and the wallets it touches.
 
-The wallets are written against what was read, so each entry tells the exact balance after it. Of
-many at once on one wallet one wins and the others read again, after waits that differ and grow.
+The wallets are written against what was read, so each entry tells the exact balance after it.
+Where many are at one wallet at once that does not come to an end: then what is taken and what is
+added are written, under the condition that it is there, and the balance is left to the log.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from billing import runtime
-from billing.adapters.dynamodb import accounts, keys, ledger
+from billing.adapters.dynamodb import accounts, keys, ledger, wallets
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.ledger import AlreadyRecorded
 from billing.adapters.dynamodb.marks import Command
@@ -19,11 +20,13 @@ from billing.domain.credits import Cause, Credits, Entry, Movement, Wallet
 from billing.domain.errors import BillingError, Conflict, NotFound
 from billing.usecases.accounts import ensure_manager, require_access
 
-_TRIES = 18
-_WAIT_SECONDS = 0.02
-_WAIT_AT_MOST = 2.5
+_TRIES = 8
+_EXACT_TRIES = 2
+_WAIT_SECONDS = 0.1
+_COMMIT_TRIES = 14
+"""Other transactions on the same wallet are in the way for longer than on other rows."""
 
-Decision = Callable[[AccountRows], Movement]
+Decision = Callable[[Mapping[str, Wallet]], Movement]
 
 
 def send_credits(
@@ -42,61 +45,62 @@ def send_credits(
     `member_not_found`; RuleRefused `own_wallet`, `insufficient_credits`; Unavailable.
     """
     cause = Cause(
-        id=command.id,
-        account=account,
-        by=manager.id,
-        now=now,
-        fingerprint=command.fingerprint,
+        id=command.id, account=account, by=manager.id, now=now, fingerprint=command.fingerprint
     )
+    rows = ensure_manager(accounts.load(account), manager, now)
 
-    def decide(read: AccountRows) -> Movement:
-        rows = ensure_manager(read, manager, now)
+    def decide(held: Mapping[str, Wallet]) -> Movement:
         require_access(rows, grace, now)
-        return credits.transfer(rows.wallets[manager.id], _receiver(rows, to), amount, cause)
+        target = _receiver(rows, held, to)
+        return credits.transfer(held[manager.id], target, amount, cause)
 
-    return _recorded(cause, decide)
+    return _recorded(cause, rows, (manager.id, to), decide)
 
 
-def _receiver(rows: AccountRows, person: str) -> Wallet:
+def _receiver(rows: AccountRows, held: Mapping[str, Wallet], person: str) -> Wallet:
     member = rows.members.get(person)
     if member is None:
         raise NotFound("member_not_found", "This account has no such member.")
-    wallet = rows.wallets.get(person)
-    if member.status is not MemberStatus.ACTIVE or wallet is None:
+    if member.status is not MemberStatus.ACTIVE or person not in held:
         raise Conflict("member_not_active", "Credits can be sent to active members only.")
-    return wallet
+    return held[person]
 
 
-def _recorded(cause: Cause, decide: Decision) -> Entry:
+def _recorded(cause: Cause, rows: AccountRows, people: tuple[str, ...], decide: Decision) -> Entry:
     """The entry that `decide` comes to, or the one that the same command made before: also where
-    it would be refused now."""
+    it would be refused now. Tried again, it decides on the wallets of `people` as they are then.
+    """
+    held, versions = rows.wallets, wallet_versions(rows)
     for attempt in range(_TRIES):
-        rows = accounts.load(cause.account)
         try:
-            movement = decide(rows)
+            movement = decide(held)
         except BillingError:
             if (first := ledger.find(cause.account, cause.id)) is not None:
                 return _same(first, cause)
             raise
         write = Transaction()
-        ledger.append(write, movement, versions_of(rows, movement))
+        if attempt < _EXACT_TRIES:
+            ledger.append(write, movement, versions)
+        else:
+            movement = movement.unordered()
+            ledger.append_unordered(write, movement, held)
         try:
-            write.commit()
+            write.commit(tries=_COMMIT_TRIES)
         except AlreadyRecorded:
             first = ledger.find(cause.account, cause.id)
             assert first is not None
             return _same(first, cause)
         except StaleWrite:
-            runtime.sleep(min(_WAIT_SECONDS * 2**attempt, _WAIT_AT_MOST) * runtime.jitter())
+            runtime.sleep(_WAIT_SECONDS * runtime.jitter())
+            held, versions = wallets.load(cause.account, people)
             continue
         return movement.entries[0]
     raise unavailable()
 
 
-def versions_of(rows: AccountRows, movement: Movement) -> dict[str, int]:
-    return {
-        person: rows.version_of(keys.wallet_key(rows.id, person)) for person in movement.wallets
-    }
+def wallet_versions(rows: AccountRows) -> dict[str, int]:
+    """Of the rows of all wallets, by person."""
+    return {person: rows.version_of(keys.wallet_key(rows.id, person)) for person in rows.wallets}
 
 
 def _same(first: Entry, cause: Cause) -> Entry:

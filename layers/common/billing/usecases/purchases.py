@@ -10,7 +10,7 @@ from billing.adapters.stripe import payments
 from billing.adapters.stripe.events import StripeEvent
 from billing.domain.credits import Entry, EntryKind, Movement, Wallet
 from billing.domain.purchases import Payment, grant_id, granting, settle
-from billing.usecases.credits import versions_of
+from billing.usecases.credits import wallet_versions
 
 
 def record_purchase(session: str, account: str, write: Transaction) -> None:
@@ -34,7 +34,7 @@ def record_purchase(session: str, account: str, write: Transaction) -> None:
         purchases.put(write, account, settled, version=version)
         moved = moved.then(more)
     if moved.entries:
-        ledger.append(write, moved, versions_of(rows, moved))
+        ledger.append(write, moved, {wallet.person: 0, **wallet_versions(rows)})
 
 
 def record_reversal(event: StripeEvent, account: str, write: Transaction) -> None:

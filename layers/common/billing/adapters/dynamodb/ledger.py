@@ -5,7 +5,7 @@ against being written twice, for ever. Two indexes list them, a month of an acco
 at a time, so that no partition grows without end.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from billing import settings
@@ -13,11 +13,12 @@ from billing.adapters.dynamodb import reading, wallets
 from billing.adapters.dynamodb.items import Item
 from billing.adapters.dynamodb.keys import Key
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
-from billing.domain.credits import Credits, Entry, EntryKind, Movement
+from billing.domain.credits import Credits, Entry, EntryKind, Movement, Wallet
 from billing.domain.times import parse_rfc3339, rfc3339
 
 TABLE = settings.ledger_table_name()
-_PAGE = 500
+_PAGE = 200
+_SUMMED = 2500
 
 
 class AlreadyRecorded(StaleWrite):
@@ -34,6 +35,19 @@ def append(write: Transaction, movement: Movement, versions: dict[str, int]) -> 
         wallets.put(write, account, wallet, version=versions[person])
 
 
+def append_unordered(write: Transaction, movement: Movement, before: Mapping[str, Wallet]) -> None:
+    """As `append`, whatever other movements come between: where a wallet is so busy that it never
+    stays as it was read.
+
+    Fails as AlreadyRecorded, or as StaleWrite where a wallet was closed or lacks what is taken.
+    """
+    for entry in movement.entries:
+        write.insert(_row(entry), otherwise=AlreadyRecorded(entry.id), table=TABLE)
+    account = movement.entries[0].account
+    for person, wallet in movement.wallets.items():
+        wallets.add(write, account, before[person], wallet)
+
+
 def find(account: str, entry_id: str) -> Entry | None:
     item = reading.get(_key(account, entry_id), table=TABLE)
     return None if item is None else _entry(item)
@@ -45,19 +59,33 @@ def newest_first(
     person: str | None = None,
     since: datetime,
     before: datetime | str,
+    page: int = _PAGE,
 ) -> Iterator[Entry]:
     """The account's entries, or those that `person` owns, from `since` to just before `before`,
     which is a time or the position of an entry. Read as they are asked for, in pages."""
+    high = before if isinstance(before, str) else rfc3339(before)
+    return map(_entry, _items(account, person, rfc3339(since), high, page, ()))
+
+
+def amounts(
+    account: str, *, person: str | None = None, since: datetime, before: datetime
+) -> Iterator[tuple[str, EntryKind, int]]:
+    """When, what and how many: all that sums need of the same entries."""
+    only = ("at", "kind", "credits")
+    for item in _items(account, person, rfc3339(since), rfc3339(before), _SUMMED, only):
+        yield item["at"], EntryKind(item["kind"]), item["credits"]
+
+
+def _items(
+    account: str, person: str | None, low: str, high: str, page: int, only: tuple[str, ...]
+) -> Iterator[Item]:
     index, partition = "by_account", account
     if person is not None:
         index, partition = "by_owner", f"{account}#{person}"
-    high = before if isinstance(before, str) else rfc3339(before)
-    low = rfc3339(since)
     for month in _months(high[:7], low[:7]):
-        items = reading.query_index(
-            TABLE, index, f"{partition}#{month}", low=low, high=high, page=_PAGE
+        yield from reading.query_index(
+            TABLE, index, f"{partition}#{month}", low=low, high=high, page=page, only=only
         )
-        yield from map(_entry, items)
 
 
 def position(entry: Entry) -> str:

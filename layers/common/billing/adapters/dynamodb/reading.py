@@ -1,6 +1,6 @@
 """Reads from the table; a table that does not answer is Unavailable."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,6 +29,20 @@ def get(key: Key, *, consistent: bool = True, table: str = "") -> Item | None:
             TableName=table or TABLE, Key=encode_item(dict(key)), ConsistentRead=consistent
         )
     return decode_item(answer["Item"]) if "Item" in answer else None
+
+
+def get_all(keys: list[Key]) -> list[Item]:
+    """Those of up to 100 rows that are there, as they are at this instant; in any order."""
+    unread: Any = {
+        TABLE: {"Keys": [encode_item(dict(key)) for key in keys], "ConsistentRead": True}
+    }
+    items: list[Item] = []
+    while unread:
+        with _answering():
+            answer = client.batch_get_item(RequestItems=unread)
+        items += map(decode_item, answer["Responses"].get(TABLE, []))
+        unread = answer.get("UnprocessedKeys")
+    return items
 
 
 def query_partition(pk: str, *, consistent: bool) -> list[Item]:
@@ -89,10 +103,17 @@ def query_page(
 
 
 def query_index(
-    table: str, index: str, partition: str, *, low: str, high: str, page: int
+    table: str,
+    index: str,
+    partition: str,
+    *,
+    low: str,
+    high: str,
+    page: int,
+    only: Sequence[str] = (),
 ) -> Iterator[Item]:
     """Rows of an index named like its key, with `low` <= position < `high`, last first; read in
-    pages as they are asked for."""
+    pages as they are asked for. Of each row `only` these attributes, or all."""
     request: dict[str, Any] = {
         "TableName": table,
         "IndexName": index,
@@ -104,6 +125,9 @@ def query_index(
         "ScanIndexForward": False,
         "Limit": page,
     }
+    if only:
+        request["ProjectionExpression"] = ", ".join(f"#{name}" for name in ("position", *only))
+        request["ExpressionAttributeNames"] |= {f"#{name}": name for name in only}
     while True:
         with _answering():
             answer = client.query(**request)

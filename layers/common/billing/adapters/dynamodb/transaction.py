@@ -1,5 +1,6 @@
 """All-or-nothing writes, each naming the error that its failure means."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -54,7 +55,7 @@ class Transaction:
         self._writes: list[dict[str, Any]] = []
         self._errors: list[Exception] = []
 
-    def insert(self, item: Item, *, otherwise: Exception, table: str = TABLE) -> None:
+    def insert(self, item: Item, *, otherwise: Exception, table: str = "") -> None:
         """A row that must not be there yet."""
         self._put(item, "attribute_not_exists(pk)", {}, otherwise, table)
 
@@ -94,10 +95,39 @@ class Transaction:
         }
         self._add({"Update": update}, otherwise)
 
-    def commit(self) -> None:
+    def add(
+        self,
+        key: Key,
+        changes: Mapping[str, int],
+        *,
+        at_least: Mapping[str, int],
+        where: Mapping[str, bool],
+        otherwise: Exception,
+    ) -> None:
+        """Adds to numbers of a row that must be there, with these numbers or more in it as it was
+        and these values; its version goes up too. It never conflicts with another addition."""
+        numbers = {**changes, "version": 1}
+        conditions = ["attribute_exists(pk)"]
+        conditions += [f"#{name} >= :least_{name}" for name in at_least]
+        conditions += [f"#{name} = :{name}" for name in where]
+        values: Item = {f":{name}": value for name, value in {**numbers, **where}.items()}
+        values |= {f":least_{name}": value for name, value in at_least.items()}
+        update = {
+            "TableName": TABLE,
+            "Key": encode_item(dict(key)),
+            "ConditionExpression": " AND ".join(conditions),
+            "UpdateExpression": "ADD " + ", ".join(f"#{name} :{name}" for name in numbers),
+            "ExpressionAttributeNames": {
+                f"#{name}": name for name in {**numbers, **at_least, **where}
+            },
+            "ExpressionAttributeValues": encode_item(values),
+        }
+        self._add({"Update": update}, otherwise)
+
+    def commit(self, *, tries: int = _TRIES) -> None:
         """Raises what a failed write named, or Unavailable if the table stays busy."""
         token = runtime.unique()
-        for attempt in range(_TRIES):
+        for attempt in range(tries):
             try:
                 client.transact_write_items(
                     TransactItems=self._writes,  # type: ignore[arg-type]
@@ -130,10 +160,10 @@ class Transaction:
         condition: str,
         values: Item,
         otherwise: Exception,
-        table: str = TABLE,
+        table: str = "",
     ) -> None:
         put: dict[str, Any] = {
-            "TableName": table,
+            "TableName": table or TABLE,
             "Item": encode_item(item),
             "ConditionExpression": condition,
         }

@@ -1,17 +1,35 @@
 """Wallet rows: in the account's partition, beside whose they are."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 
 from billing.adapters.dynamodb import keys, reading
 from billing.adapters.dynamodb.items import Item
-from billing.adapters.dynamodb.transaction import Transaction
+from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
 from billing.domain.credits import Wallet
 from billing.domain.times import parse_rfc3339, rfc3339
+
+_NUMBERS = (
+    "balance",
+    "held",
+    "granted",
+    "received",
+    "sent",
+    "spent",
+    "clawed_back",
+)
 
 
 def find(account: str, person: str) -> Wallet | None:
     item = reading.get(keys.wallet_key(account, person))
     return None if item is None else wallet_of(item)
+
+
+def load(account: str, people: Iterable[str]) -> tuple[dict[str, Wallet], dict[str, int]]:
+    """The wallets of these people, and the versions of their rows, both by person."""
+    items = reading.get_all([keys.wallet_key(account, person) for person in people])
+    found = {item["person"]: wallet_of(item) for item in items}
+    return found, {item["person"]: item["version"] for item in items}
 
 
 def put(write: Transaction, account: str, wallet: Wallet, *, version: int) -> None:
@@ -21,6 +39,24 @@ def put(write: Transaction, account: str, wallet: Wallet, *, version: int) -> No
         "at": None if wallet.at is None else rfc3339(wallet.at),
     }
     write.replace(row, version=version)
+
+
+def add(write: Transaction, account: str, before: Wallet, after: Wallet) -> None:
+    """The same difference to the wallet as it is by then, if it is open as it was and has what is
+    taken. Fails as StaleWrite."""
+    changes = {
+        name: getattr(after, name) - getattr(before, name)
+        for name in _NUMBERS
+        if getattr(after, name) != getattr(before, name)
+    }
+    taken = {name: -change for name, change in changes.items() if change < 0}
+    write.add(
+        keys.wallet_key(account, before.person),
+        {**changes, "sequence": 1},
+        at_least=taken,
+        where={"open": before.open},
+        otherwise=StaleWrite(before.person),
+    )
 
 
 def wallet_of(item: Item) -> Wallet:

@@ -1,0 +1,80 @@
+"""Credits under load: many transfers at once from one wallet, in a real table."""
+
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from billing.adapters.dynamodb import accounts, keys, ledger, reading, transaction
+from billing.adapters.dynamodb.marks import Command
+from billing.adapters.dynamodb.transaction import Transaction
+from billing.domain import credits
+from billing.domain.credits import Cause, Credits
+from billing.domain.errors import BillingError
+from billing.usecases import members
+from billing.usecases.accounts import as_manager, ensure_manager
+from billing.usecases.credits import send_credits
+from infra.local import aws
+from tests.factories import NOON, subscription
+from tests.functions.conftest import tables
+from tests.functions.team import slots_subscription
+from tests.stack.running import Stack
+
+GRACE = timedelta(days=14)
+ANA = as_manager("ana", "ana@acme.test", "Ana")
+
+
+@pytest.fixture
+def account(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A subscribed account of 400 credits, in tables of its own beside the deployed ones."""
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=stack.aws,
+        region_name=aws.REGION,
+        aws_access_key_id=aws.ACCESS_KEY,
+        aws_secret_access_key=aws.SECRET_KEY,
+        config=Config(max_pool_connections=500, parameter_validation=False),
+    )
+    for name, wanted in tables().items():
+        own = f"{name}-{uuid.uuid4().hex}"
+        client.create_table(TableName=own, **wanted)
+        for module in (transaction, reading) if name == "billing" else (ledger,):
+            monkeypatch.setattr(module, "TABLE", own)
+    for module in (transaction, reading):
+        monkeypatch.setattr(module, "client", client)
+    rows = ensure_manager(accounts.load("acme"), ANA, NOON)
+    write = Transaction()
+    for bought in (subscription(), slots_subscription(2)):
+        accounts.put_subscription(write, "acme", bought, version=0)
+    cause = Cause(id="grant", account="acme", by="ana", now=NOON)
+    granted = credits.grant(rows.wallets["ana"], Credits(400), cause)
+    ledger.append(write, granted, {"ana": rows.version_of(keys.wallet_key("acme", "ana"))})
+    write.commit()
+    return "acme"
+
+
+def join(name: str) -> str:
+    email = f"{name}@acme.test"
+    members.invite_member("acme", "ana", email, name, GRACE, NOON)
+    return members.accept_invitation("acme", name, email, name, NOON).id
+
+
+def test_500_transfers_at_once_succeed_or_are_refused_for_want_of_credits(account: str) -> None:
+    people = [join("mia"), join("ben")]
+
+    def send(number: int) -> str:
+        command = Command(f"command-{number}", "")
+        to = people[number % 2]
+        try:
+            send_credits(account, ANA, to, Credits(1), command, grace=GRACE, now=NOON)
+        except BillingError as error:
+            return error.code
+        return "sent"
+
+    with ThreadPoolExecutor(500) as tabs:
+        answers = Counter(tabs.map(send, range(500)))
+    assert answers == {"sent": 400, "insufficient_credits": 100}
