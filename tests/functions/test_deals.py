@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from billing.adapters.stripe import deals
 from tests.functions.back_office import NEEDS_3DS, OLGA, halfway, pay_at, subscribe, told, totals
 from tests.functions.product import FAILS_AT_RENEWAL, Answer, Product
 from tests.functions.team import invite
@@ -167,6 +168,34 @@ def test_a_failure_that_stripe_keeps_under_the_key_keeps_nobody_from_a_deal(
     subscribed.order_faults([("POST", "/v1/subscriptions", "500")])
     assert agree(subscribed, 5).json["purchased"] == 5
     assert totals(subscribed) == [5 * A_YEAR, 5900]
+
+
+@pytest.mark.parametrize(("other", "status"), [(5, 200), (6, 503)])
+def test_two_operators_at_once_make_one_deal(
+    subscribed: Product, monkeypatch: pytest.MonkeyPatch, other: int, status: int
+) -> None:
+    """The second is done wholly between the first one's look at Stripe and its order."""
+    whole = deals._create
+    faster: list[Answer] = []
+
+    def overtaken(*given: Any) -> Any:
+        if not faster:
+            monkeypatch.setattr(deals, "_create", whole)
+            faster.append(agree(subscribed, other))
+        return whole(*given)
+
+    monkeypatch.setattr(deals, "_create", overtaken)
+    assert agree(subscribed, 5).status == status
+    assert faster[0].status == 200
+    assert len(of_kind(subscribed, "slots")) == 1
+    assert totals(subscribed) == [other * A_YEAR, 5900]
+
+
+def test_a_deal_waits_for_the_managers_own_order_of_slots(product: Product) -> None:
+    subscribe(product, NEEDS_3DS)
+    assert product.command("PUT /slots", {"purchased": 2}).status == 402
+    answer = agree(product, 5)
+    assert (answer.status, answer.code) == (409, "slots_changing")
 
 
 def test_annual_slots_count_only_once_they_are_paid(product: Product) -> None:
