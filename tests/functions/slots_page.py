@@ -19,6 +19,34 @@ def subscribe(product: Product, card: str = VISA) -> None:
     assert product.record(completed) == []
 
 
+def subscribe_in_yen(product: Product, price: int, quantity: int) -> int:
+    """A team that Sales brought in: its subscription and its slots are in yen, at `price` each.
+    Returns what was charged for the slots."""
+    assert product.open_checkout().status == 201
+    customer, at_stripe = product.customers()[0].id, product.at_stripe.v1
+    card = at_stripe.payment_methods.attach("pm_card_visa", {"customer": customer}).id
+    for kind, count in (("subscription", 1), ("slots", quantity)):
+        made = at_stripe.prices.create(
+            {
+                "currency": "jpy",
+                "unit_amount": price,
+                "product": "slot" if kind == "slots" else "starter",
+                "recurring": {"interval": "month"},
+            }
+        )
+        at_stripe.subscriptions.create(
+            {
+                "customer": customer,
+                "items": [{"price": made.id, "quantity": count}],
+                "default_payment_method": card,
+                "metadata": {"account_id": product.account, "kind": kind},
+            }
+        )
+    product.catch_up()
+    [charged] = invoices(product)
+    return charged
+
+
 def preview(product: Product, purchased: Any) -> Answer:
     return product.call("POST /slots/preview", body={"purchased": purchased})
 

@@ -198,9 +198,6 @@ def test_a_first_order_whose_answer_stripe_lost_and_spent_is_found_again(
 def test_an_order_that_died_after_stripe_is_fulfilled_by_the_webhook_and_told_as_the_managers(
     shop: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def dies(*args: Any) -> None:
-        raise RuntimeError("killed")
-
     with monkeypatch.context() as patch:
         patch.setattr(usecase, "_fulfil", dies)
         assert put(shop, 4, key="one").status == 500
@@ -217,12 +214,30 @@ def test_an_order_that_died_after_stripe_is_fulfilled_by_the_webhook_and_told_as
     ]
 
 
-def test_what_a_dead_order_reserved_is_given_back_in_time(shop: Product) -> None:
+def test_what_a_dead_order_reserved_is_given_back_within_the_half_hour(shop: Product) -> None:
     shop.order_faults([("POST", "/v1/subscription_schedules", "timeout_before")] * 3)
     assert put(shop, 1, key="one").status == 503
+    assert shop.sweep() == {"done": 0, "failed": 0}
     shop.advance("PT16M")
+    assert shop.sweep() == {"done": 1, "failed": 0}
+    assert (shown(shop), shop.sweep()) == ((3, None), {"done": 0, "failed": 0})
     assert put(shop, 1, key="one").code == "changed_meanwhile"
-    assert (shown(shop), put(shop, 2).json["pending_purchased"]) == ((3, None), 2)
+    assert put(shop, 2).json["pending_purchased"] == 2
+
+
+def test_a_dead_order_that_stripe_knows_is_fulfilled_by_the_sweep(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(usecase, "_fulfil", dies)
+        assert put(shop, 2, key="one").status == 500
+    shop.advance("PT16M")
+    shop.sweep()
+    assert (shown(shop), put(shop, 2, key="one").json["pending_purchased"]) == ((3, 2), 2)
+
+
+def dies(*args: Any) -> None:
+    raise RuntimeError("killed")
 
 
 def test_another_order_finishes_one_that_was_cut_off(shop: Product) -> None:

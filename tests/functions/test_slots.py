@@ -19,6 +19,7 @@ from tests.functions.slots_page import (
     quoted,
     shown,
     subscribe,
+    subscribe_in_yen,
 )
 from tests.functions.team import BEN, MIA, invite, join, remove
 
@@ -226,3 +227,17 @@ def test_without_a_subscription_there_are_no_slots(product: Product) -> None:
 def test_a_number_that_cannot_be_is_refused(product: Product, purchased: Any) -> None:
     for refused in (preview(product, purchased), put(product, purchased)):
         assert (refused.status, refused.code) == (400, "invalid_input")
+
+
+def test_yen_are_never_multiplied_by_100_prorations_included(product: Product) -> None:
+    charged = subscribe_in_yen(product, price=500, quantity=2)
+    product.advance("P10D")
+    offer = preview(product, 4).json
+    answer = put(product, 4, offer["quote"])
+    assert (answer.status, answer.json["price"]) == (200, {"amount": 500, "currency": "jpy"})
+    assert offer["from_next_renewal"] == {"amount": 2000, "currency": "jpy"}
+    assert offer["due_now"]["currency"] == "jpy"
+    assert 600 <= offer["due_now"]["amount"] <= 720
+    assert invoices(product) == [charged, offer["due_now"]["amount"]]
+    put(product, 1)
+    assert preview(product, 5).json["due_now"]["amount"] in range(300, 361)

@@ -53,10 +53,14 @@ class SlotChange:
     attempt: int = 0
     unpaid: bool = False
 
-    def stands(self, now: datetime) -> bool:
-        """Whether it may still come; afterwards it is given up, and what Stripe says holds."""
+    @property
+    def given_up_at(self) -> datetime:
+        """From then on it cannot come any more, and what Stripe says holds."""
         lasts = _PAYING_TAKES_AT_MOST if self.unpaid else _ASKING_TAKES_AT_MOST
-        return now < self.reserved_at + lasts
+        return self.reserved_at + lasts
+
+    def stands(self, now: datetime) -> bool:
+        return now < self.given_up_at
 
     def being_asked(self, now: datetime) -> bool:
         """Whether the request that reserved it may still be at work."""

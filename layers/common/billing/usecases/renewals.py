@@ -13,6 +13,7 @@ from billing.domain.members import lapsed
 from billing.domain.subscription import Subscription
 from billing.domain.times import rfc3339
 from billing.usecases.members import expire_invitations
+from billing.usecases.slots import settle_order
 from billing.usecases.snapshots import put_snapshot, record
 
 _TRIES = 5
@@ -23,6 +24,8 @@ def do_what_is_due(account: str, grace: timedelta, now: datetime) -> None:
     rows = accounts.load(account)
     if any(lapsed(member, now) for member in rows.members.values()):
         expire_invitations(account, now)
+    if rows.slots.change is not None:
+        settle_order(account, now)
     for kind, moment in rows.due.items():
         if moment <= now:
             _advance(account, kind, grace, now)

@@ -128,6 +128,26 @@ def change_slots(order: Order, command: Command, terms: Terms, now: datetime) ->
     raise unavailable()
 
 
+def settle_order(account: str, now: datetime) -> None:
+    """An order that nobody came back for is fulfilled or given up, as Stripe says. Raises
+    Unavailable."""
+    for _ in range(_TRIES):
+        rows = _read(account)
+        change = rows.slots.change
+        if change is None or change.stands(now):
+            return
+        found = at_stripe.find(_customer(rows))
+        try:
+            if purchased(found.bought, rows.base).achieves(change):
+                _fulfil(rows, found, change, now)
+            else:
+                _give_up(rows)
+        except StaleWrite:
+            continue
+        return
+    raise unavailable()
+
+
 def _read(account: str) -> AccountRows:
     """A query is no snapshot: SLOTS is read before the members that it counts."""
     slots, version = accounts.load_slots(account)

@@ -129,6 +129,7 @@ def put_slots(write: Transaction, account: str, slots: Slots, *, version: int) -
         "pending_purchased": slots.pending_purchased,
         "change": None if change is None else _change_row(change),
         "paid_changes": [rfc3339(each) for each in slots.paid_changes],
+        **_due(account, None if change is None else change.given_up_at),
     }
     write.replace(row, version=version)
 
