@@ -60,6 +60,13 @@ def test_terms_that_nobody_named_are_the_catalogs_in_the_bases_cycle(
     assert unlimited_price(load_catalog(), subscription(), terms).lookup_key == key
 
 
+def test_a_cycle_that_there_is_not_is_refused() -> None:
+    for terms in (Terms("weekly", None), Terms("weekly", 100)):
+        with pytest.raises(RuleRefused) as refused:
+            unlimited_price(load_catalog(), subscription(), terms)
+        assert refused.value.code == "unknown_cycle"
+
+
 def test_without_a_price_in_the_catalog_one_has_to_be_named() -> None:
     shipped = load_catalog()
     unpriced = Catalog(shipped.currencies, tuple(map(_without_prices, shipped.products)))

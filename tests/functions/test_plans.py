@@ -49,8 +49,9 @@ def change_cycle(product: Product, cycle: str) -> Answer:
 
 
 def test_another_plan_points_to_support_and_records_the_request(subscribed: Product) -> None:
-    answer = ask(subscribed, "business")
-    assert (answer.status, answer.code) == (409, "contact_support")
+    for _ in range(2):
+        answer = ask(subscribed, "business")
+        assert (answer.status, answer.code) == (409, "contact_support")
     (request,) = subscribed.call("GET /support-requests").json["items"]
     assert request["topic"] == "upgrade"
     assert request["message"] == "Plan wanted: Business. Present plan: Starter."
@@ -63,12 +64,6 @@ def test_a_cheaper_plan_is_asked_for_as_a_downgrade(product: Product) -> None:
     assert ask(product, "starter").code == "contact_support"
     (request,) = product.call("GET /support-requests").json["items"]
     assert request["topic"] == "downgrade"
-
-
-def test_asking_twice_is_one_request(subscribed: Product) -> None:
-    ask(subscribed, "business")
-    assert ask(subscribed, "business").code == "contact_support"
-    assert len(subscribed.call("GET /support-requests").json["items"]) == 1
 
 
 def test_who_asks_for_the_plan_they_have_is_told_how_things_stand(subscribed: Product) -> None:
@@ -181,13 +176,6 @@ def test_taking_the_cycle_back_leaves_the_plan_that_is_pending(self_service: Pro
     assert (now["pending_plan"]["id"], now["next_charge"]["amount"]) == ("starter", 5900)
 
 
-def test_a_dearer_plan_keeps_the_cycle_that_is_pending(self_service: Product) -> None:
-    change_cycle(self_service, "annual")
-    answer = ask(self_service, "business").json
-    assert (answer["plan"]["id"], answer["pending_cycle"]) == ("business", "annual")
-    assert plan(self_service)["next_charge"]["amount"] == 94800
-
-
 def test_the_same_key_gets_the_first_answer_again_and_charges_once(self_service: Product) -> None:
     first = ask(self_service, "business", key="one")
     assert ask(self_service, "business", key="one").json == first.json
@@ -229,15 +217,10 @@ def test_a_pending_cycle_is_planned_again_by_the_repetition_of_what_was_cut_off(
     assert ask(self_service, "business", key="one").json["pending_cycle"] == "annual"
 
 
-@pytest.mark.parametrize("change", [ask, decide])
-def test_what_ends_cannot_change_its_plan(self_service: Product, change: Any) -> None:
+def test_what_ends_cannot_change_its_plan(self_service: Product) -> None:
     self_service.command("POST /subscription/cancel")
-    assert change(self_service, "business").code == "subscription_ending"
-
-
-def test_an_operator_changes_the_plan_whatever_the_manager_may(subscribed: Product) -> None:
-    assert decide(subscribed, "business").json["plan"]["id"] == "business"
-    assert totals(subscribed) == [4000, 5900]
+    assert ask(self_service, "business").code == "subscription_ending"
+    assert decide(self_service, "business").code == "subscription_ending"
 
 
 def test_an_operator_decides_about_the_cycle_too(subscribed: Product) -> None:
