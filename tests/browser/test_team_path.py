@@ -5,10 +5,11 @@ from playwright.sync_api import Page, expect
 
 from infra.local.people import Person
 from tests.browser import walk
-from tests.stack.running import Stack
+from tests.stack.running import Stack, until
 from tests.stack.test_members import Team
 
 ANOTHER_CARD = "5555555555554444"
+ASKS_THE_BANK = "4000002760003184"
 
 
 @pytest.fixture
@@ -81,3 +82,35 @@ def test_a_new_card_is_entered_at_stripe_and_shown(team: Team, stack: Stack, vis
     walk.attach(visit, stack, team.manager, card="saved")
     expect(plan).to_contain_text("Your new card is on file")
     expect(plan).to_contain_text("Mastercard •••• 4444")
+
+
+def test_slots_are_bought_with_the_banks_approval_and_lowered_and_kept(
+    stack: Stack, visit: Page
+) -> None:
+    team = Team(stack)
+    team.subscribe(slots=0, card=ASKS_THE_BANK)
+    members = walk.region(visit, "Team members")
+    number = visit.get_by_label("Slots for team members")
+    walk.show(visit, stack, team.manager)
+    members.get_by_role("button", name="Manage slots").click()
+    number.fill("2")
+    expect(visit.get_by_role("dialog")).to_contain_text("Due todayUS$98.00")
+    visit.get_by_role("button", name="Confirm").click()
+    visit.get_by_role("button", name="Continue to payment").click()
+    walk.pay(visit, ASKS_THE_BANK)
+    visit.get_by_role("button", name="Approve").click()
+    expect(visit.get_by_role("strong").filter(has_text="paid")).to_be_visible()
+
+    until(lambda: team.billing()["slots"]["purchased"] == 2)
+    walk.show(visit, stack, team.manager)
+    expect(members).to_contain_text("0 of 2 slots in use")
+    members.get_by_role("button", name="Manage slots").click()
+    visit.get_by_role("button", name="One slot fewer").click()
+    expect(visit.get_by_role("dialog")).to_contain_text("Due todayUS$0.00")
+    confirm(visit, "Confirm")
+    expect(members).to_contain_text("1 slot from ")
+    assert team.billing()["slots"]["pending_purchased"] == 1
+
+    members.get_by_role("button", name="Keep 2 slots").click()
+    expect(members).not_to_contain_text("1 slot from ")
+    assert team.billing()["slots"]["pending_purchased"] is None

@@ -6,10 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-import stripe
 
 from infra.local.people import Person
-from infra.local.stripe_account import SANDBOX_KEY
 from tests.stack.running import Stack, until
 
 
@@ -31,30 +29,31 @@ class Team:
     def invite(self, email: str) -> httpx.Response:
         return self.call("POST", "/members", self.manager, json={"email": email})
 
-    def subscribe(self, slots: int) -> None:
+    def subscribe(self, slots: int, card: str = "4242424242424242") -> None:
+        """And buys `slots`, unless none."""
         choice = {"plan": "starter", "cycle": "monthly"}
         key = {"idempotency-key": "one"}
         opened = self.call("POST", "/subscription/checkout", self.manager, json=choice, headers=key)
         session = opened.json()["url"].rsplit("/", 1)[1]
         pay = f"{self.stack.stripe}/sandbox/checkout/{session}/pay"
-        assert httpx.post(pay, json={"card": "4242424242424242"}).status_code == 200
-        self._buy(session, slots)
+        assert httpx.post(pay, json={"card": card, "authenticate": "approve"}).status_code == 200
         until(lambda: self.billing()["access"]["state"] == "active")
-        until(lambda: self.billing()["slots"]["purchased"] == slots)
+        if slots:
+            bought = self.order_slots(slots)
+            assert bought.json()["purchased"] == slots, bought.text
 
-    def _buy(self, session: str, slots: int) -> None:
-        at_stripe = stripe.StripeClient(SANDBOX_KEY, base_addresses={"api": self.stack.stripe})
-        bought = at_stripe.v1.checkout.sessions.retrieve(session)
-        base = at_stripe.v1.subscriptions.retrieve(str(bought.subscription))
-        price = at_stripe.v1.prices.list({"lookup_keys": ["slot_monthly_usd"]}).data[0]
-        at_stripe.v1.subscriptions.create(
-            {
-                "customer": str(base.customer),
-                "items": [{"price": price.id, "quantity": slots}],
-                "default_payment_method": str(base.default_payment_method),
-                "metadata": {"account_id": self.account, "kind": "slots"},
-            }
-        )
+    def order_slots(self, purchased: int, quote: str | None = None) -> httpx.Response:
+        headers = {"idempotency-key": uuid.uuid4().hex}
+        body = {"purchased": purchased, "quote": quote}
+        return self.call("PUT", "/slots", self.manager, json=body, headers=headers)
+
+    def invoices(self, kind: str) -> Any:
+        found = self.call("GET", "/invoices", self.manager, params={"kind": kind})
+        return found.json()["items"]
+
+    def quote(self, purchased: int) -> Any:
+        asked = {"purchased": purchased}
+        return self.call("POST", "/slots/preview", self.manager, json=asked).json()
 
 
 @pytest.fixture
@@ -79,6 +78,29 @@ def test_ten_invitations_at_once_for_ten_slots_are_ten(team: Team) -> None:
         answers = list(tabs.map(team.invite, addresses))
     assert [answer.status_code for answer in answers] == [201] * 10
     assert team.billing()["slots"]["free"] == 0
+
+
+def test_two_tabs_that_each_add_a_slot_at_once_add_two(team: Team) -> None:
+    team.subscribe(slots=1)
+    offers = [team.quote(2) for _ in range(2)]
+    answers: list[httpx.Response] = []
+
+    def add_one(offer: Any) -> None:
+        """As the page does it: a new quote is confirmed, and what is busy is asked again."""
+        for _ in range(5):
+            answer = team.order_slots(offer["purchased"], offer["quote"])
+            answers.append(answer)
+            if answer.status_code == 200:
+                return
+            offer = answer.json().get("preview", offer)
+
+    with ThreadPoolExecutor(2) as tabs:
+        list(tabs.map(add_one, offers))
+    assert sorted(each.json()["purchased"] for each in answers if each.status_code == 200) == [2, 3]
+    assert team.billing()["slots"]["purchased"] == 3
+    until(lambda: len(team.invoices("slots")) == 3)
+    sums = {each["total"]["amount"] for each in team.invoices("slots")}
+    assert max(sums) == 4900
 
 
 def test_an_invited_person_joins_and_is_refused_once_removed(team: Team) -> None:

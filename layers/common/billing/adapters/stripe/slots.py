@@ -47,7 +47,7 @@ class Price:
 
 
 def find(customer: str) -> Found:
-    """As it is now, whatever our rows say."""
+    """As it is now, whatever our rows say: also what a try has bought whose answer was lost."""
     with our_errors():
         listed = client().v1.subscriptions.list(
             {"customer": customer, "limit": 100, "expand": ["data.latest_invoice"]}
@@ -116,19 +116,13 @@ def buy_first(
     Raises PaymentNeeded `card_needed`; KeySpent.
     """
     with our_errors():
-        if change.attempt > 0 and _begun_by(customer, change):
-            return
         wanted: Any = {
             "customer": customer,
             "items": [{"price": price_id(price), "quantity": change.wanted}],
             "default_payment_method": _card(base),
             "payment_behavior": "allow_incomplete",
             "automatic_tax": {"enabled": automatic_tax},
-            "metadata": {
-                "account_id": account,
-                "kind": str(Kind.SLOTS),
-                "change_id": change.id,
-            },
+            "metadata": {"account_id": account, "kind": str(Kind.SLOTS)},
         }
         client().v1.subscriptions.create(wanted, {"idempotency_key": _key(change)})
 
@@ -158,12 +152,6 @@ def _unpaid(subject: stripe.Subscription) -> Unpaid:
     assert invoice.id is not None
     begun = subject.id if subject.status == Status.INCOMPLETE else None
     return Unpaid(invoice.id, invoice.hosted_invoice_url, begun)
-
-
-def _begun_by(customer: str, change: SlotChange) -> bool:
-    """An earlier try, whose answer Stripe lost, may have begun it all the same."""
-    listed = client().v1.subscriptions.list({"customer": customer, "status": "all", "limit": 100})
-    return any(noted(each, "change_id") == change.id for each in listed.auto_paging_iter())
 
 
 def _card(base: str) -> str:
