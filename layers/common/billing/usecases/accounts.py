@@ -23,6 +23,7 @@ def ensure_manager(rows: AccountRows, manager: Member, now: datetime) -> Account
     account = rows.account or Account(id=rows.id, email=manager.email, created_at=now)
     if rows.account is None:
         accounts.put_account(write, account, version=0)
+        accounts.list_ledger(write, rows.id)
     if manager.id not in rows.members:
         accounts.put_member(write, rows.id, manager, version=0)
     wallet = rows.wallets.get(manager.id) or Wallet(person=manager.id)

@@ -184,6 +184,11 @@ def put_off(due: list[Key], until: datetime) -> None:
         write.commit()
 
 
+def list_ledger(write: Transaction, account: str) -> None:
+    """From here on the account is among those whose credits are checked."""
+    write.replace(dict(keys.ledger_key(account)), version=0)
+
+
 def link_customer(write: Transaction, account: str, customer: str, *, otherwise: Exception) -> None:
     """From here on events of `customer` are the account's."""
     write.insert({**keys.customer_key(customer), "account": account}, otherwise=otherwise)

@@ -4,6 +4,7 @@ An account's own partition holds what the Billing tab shows, so that one query r
 with time has partitions of its own.
 """
 
+import hashlib
 import zlib
 from typing import TypedDict
 
@@ -101,5 +102,17 @@ def due_shard(account: str) -> str:
     return DUE_SHARDS[zlib.crc32(account.encode()) % len(DUE_SHARDS)]
 
 
+def ledger_partition(shard: int) -> str:
+    return f"LEDGERS#{shard:02d}"
+
+
+def ledger_key(account: str) -> Key:
+    """Names every account that may have credits, so that all of them can be gone through."""
+    shard = int(hashlib.sha256(account.encode()).hexdigest(), 16) % LEDGER_SHARDS
+    return {"pk": ledger_partition(shard), "sk": account}
+
+
+LEDGER_SHARDS = 16
+LEDGER_CHECK: Key = {"pk": "LEDGER_CHECK", "sk": "LEDGER_CHECK"}
 RECONCILIATION: Key = {"pk": "RECONCILIATION", "sk": "STRIPE_EVENTS"}
 HEALTH: Key = {"pk": "HEALTH", "sk": "HEALTH"}

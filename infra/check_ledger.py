@@ -1,0 +1,40 @@
+"""Proves that every wallet is the sum of its entries, for the whole of a deployment.
+
+    TABLE_NAME=… LEDGER_TABLE_NAME=… python -m infra.check_ledger
+
+with credentials of AWS that may read both tables. Prints a line for each number that does not agree
+and fails if there is one.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "layers" / "common"))
+
+from billing import runtime  # noqa: E402
+from billing.adapters.dynamodb import checks  # noqa: E402
+from billing.adapters.dynamodb.keys import LEDGER_SHARDS  # noqa: E402
+from billing.usecases.proof import check_account  # noqa: E402
+
+
+def main() -> int:
+    """How many numbers do not agree."""
+    wrong = checked = 0
+    for shard in range(LEDGER_SHARDS):
+        last = None
+        while page := checks.page(shard, before=last, limit=100):
+            for account in page:
+                for each in check_account(account, runtime.now()):
+                    wrong += 1
+                    sys.stdout.write(
+                        f"{each.account} {each.person} {each.number}: "
+                        f"{each.kept} kept, {each.summed} by its entries\n"
+                    )
+            checked += len(page)
+            last = page[-1]
+    sys.stdout.write(f"{checked} accounts checked, {wrong} numbers do not agree\n")
+    return wrong
+
+
+if __name__ == "__main__":
+    sys.exit(1 if main() else 0)
