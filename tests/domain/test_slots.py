@@ -112,13 +112,12 @@ def test_what_more_slots_cost_in_steps_is_what_they_cost_at_once() -> None:
     ],
 )
 def test_what_is_paid_for_is_what_stripe_says(changes: dict[str, Any], paid: Purchased) -> None:
-    base = subscription(id="sub_base")
-    assert purchased(subscription(**({"quantity": 3} | changes)), base) == paid
+    assert purchased(subscription(**({"quantity": 3} | changes))) == paid
 
 
 def test_slots_that_end_with_the_base_are_not_lowered() -> None:
-    base = subscription(id="sub_base", ends_at=THREE.period_end)
-    assert purchased(subscription(quantity=3, ends_at=THREE.period_end), base).pending is None
+    ending = subscription(quantity=3, ends_at=THREE.period_end, ends_with_base=True)
+    assert purchased(ending).pending is None
 
 
 def test_what_is_pending_goes_when_the_renewal_has_taken_effect() -> None:

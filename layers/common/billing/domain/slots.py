@@ -108,12 +108,12 @@ class Slots:
         return replace(self, pending_purchased=paid.pending) if change.unpaid else self
 
 
-def purchased(bought: Subscription | None, base: Subscription | None) -> Purchased:
+def purchased(bought: Subscription | None) -> Purchased:
     """What `bought` says, the slots' subscription. Its end with the base is no change of slots."""
     if bought is None or not bought.live:
         return Purchased(0, 0)
-    with_base = base is not None and base.ends_at is not None and base.ends_at == bought.ends_at
-    if bought.ends_at is not None and bought.ends_at <= bought.period_end and not with_base:
+    ends = bought.ends_at is not None and bought.ends_at <= bought.period_end
+    if ends and not bought.ends_with_base:
         return Purchased(bought.quantity, 0)
     planned = bought.pending.quantity if bought.pending is not None else bought.quantity
     return Purchased(bought.quantity, min(planned, bought.quantity))

@@ -71,7 +71,7 @@ class _State:
 
     @property
     def paid(self) -> Purchased:
-        return purchased(self.found.bought, self.base)
+        return purchased(self.found.bought)
 
     @property
     def price(self) -> Money:
@@ -138,7 +138,7 @@ def settle_order(account: str, now: datetime) -> None:
             return
         found = at_stripe.find(_customer(rows))
         try:
-            if purchased(found.bought, rows.base).achieves(change):
+            if purchased(found.bought).achieves(change):
                 _fulfil(rows, found, change, now)
             else:
                 _give_up(rows)
@@ -291,7 +291,7 @@ def _finish(
     Returns what its command is told where it did not come true. Raises KeySpent, StaleWrite.
     """
     found = at_stripe.find(_customer(rows))
-    paid = purchased(found.bought, rows.base)
+    paid = purchased(found.bought)
     asked = change.unpaid or (paid.achieves(change) and found.unpaid is None)
     if not asked and change.stands(now) and paid.now == change.present and _goes_on(rows):
         try:
@@ -303,7 +303,7 @@ def _finish(
             _give_up(rows)
             return refusal
         found = at_stripe.find(_customer(rows))
-        paid = purchased(found.bought, rows.base)
+        paid = purchased(found.bought)
     if paid.achieves(change):
         _fulfil(rows, found, change, now)
         return None
@@ -395,7 +395,7 @@ def _fulfil(rows: AccountRows, found: Found, change: SlotChange, now: datetime) 
 
 def _give_up(rows: AccountRows) -> None:
     """What Stripe says holds again."""
-    paid = purchased(at_stripe.find(_customer(rows)).bought, rows.base)
+    paid = purchased(at_stripe.find(_customer(rows)).bought)
     slots = replace(rows.slots, change=None, pending_purchased=paid.pending)
     write = Transaction()
     _put_slots(write, replace(rows, slots=slots))

@@ -79,7 +79,7 @@ def _put_slots(write: Transaction, rows: AccountRows, fetched: Subscription, at:
     """What is pending goes once the renewal has taken effect, and an order once it is fulfilled:
     its command is answered, whoever saw it first. Returns who ordered what has come true, if
     anybody did."""
-    after = purchased(fetched, rows.base)
+    after = purchased(fetched)
     key, change = keys.slots_key(rows.id), rows.slots.change
     slots = rows.slots.following(after, at)
     if slots == rows.slots:
