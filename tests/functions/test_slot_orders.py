@@ -10,6 +10,7 @@ import pytest
 from billing import runtime
 from billing.adapters.dynamodb import accounts, history, keys
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
+from billing.adapters.stripe import gateway
 from billing.adapters.stripe import slots as stripe_slots
 from billing.adapters.stripe.client import KeySpent
 from billing.domain.catalog import Cycle
@@ -74,6 +75,10 @@ BEFORE_THE_ORDER_IS_RESERVED = [
 ]
 
 
+def must_work(answer: Answer) -> None:
+    assert answer.status == 200, answer.text
+
+
 def confirmed(product: Product, answer: Answer) -> Answer:
     """The page shows the new quote, and the manager confirms it."""
     assert (answer.status, answer.code) == (409, "quote_stale")
@@ -116,7 +121,13 @@ def test_first_slots_of_two_tabs_are_one_subscription(
     subscribe(product)
     mine, theirs = quoted(product, 1), quoted(product, 1)
     meanwhile: list[int] = []
-    after(accounts, "load")(monkeypatch, lambda: meanwhile.append(put(product, 1, theirs).status))
+
+    def faster() -> None:
+        # Its period begins later than the request that it overtakes.
+        product.advance("PT2S")
+        meanwhile.append(put(product, 1, theirs).status)
+
+    after(accounts, "load")(monkeypatch, faster)
     assert confirmed(product, put(product, 1, mine)).json["purchased"] == 2
     assert (meanwhile, at_stripe(product), shown(product)) == ([200], [("active", 2)], (2, None))
 
@@ -141,6 +152,15 @@ def test_a_lowering_beside_an_invitation_leaves_no_room_for_it(
     meanwhile: list[int] = []
     point(monkeypatch, lambda: meanwhile.append(put(shop, 1).status))
     assert (invite(shop, MIA).code, meanwhile) == ("no_free_slot", [200])
+
+
+@pytest.mark.parametrize("point", BEFORE_THE_ORDER_IS_RESERVED[1:3])
+def test_a_subscription_that_is_cancelled_meanwhile_buys_no_slots(
+    shop: Product, monkeypatch: pytest.MonkeyPatch, point: Point
+) -> None:
+    point(monkeypatch, lambda: must_work(shop.command("POST /subscription/cancel")))
+    assert put(shop, 4).code == "subscription_ending"
+    assert len(invoices(shop)) == 1
 
 
 def test_nobody_is_invited_beyond_a_lowering_that_stripe_was_not_told_yet(shop: Product) -> None:
@@ -207,11 +227,22 @@ def test_an_order_that_died_after_stripe_is_fulfilled_by_the_webhook_and_told_as
     again = put(shop, 4, key="one")
     assert (again.status, again.json["purchased"]) == (200, 4)
     assert len(invoices(shop)) == 2
-    told = [event for _, event in history.page(shop.account, limit=50)[0]]
-    changed = [event for event in told if event.type == "slots.changed"]
-    assert [(event.by, event.facts["from"], event.facts["to"]) for event in changed] == [
-        ("user-ana", 3, 4)
-    ]
+    assert who_changed(shop) == [("user-ana", 3, 4)]
+
+
+def test_a_webhook_that_read_before_the_order_tells_it_as_the_managers_all_the_same(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(whole: Any, name: str) -> Any:
+        with monkeypatch.context() as patch:
+            patch.setattr(usecase, "_fulfil", dies)
+            assert put(shop, 4).status == 500
+        return whole(name)
+
+    event = shop.happened("customer.subscription.created")[-1]
+    once(monkeypatch, gateway, "subscription", overtaken)
+    assert shop.record(event) == []
+    assert (shown(shop), who_changed(shop)) == ((4, None), [("user-ana", 3, 4)])
 
 
 def test_what_a_dead_order_reserved_is_given_back_within_the_half_hour(shop: Product) -> None:
@@ -236,6 +267,13 @@ def test_a_dead_order_that_stripe_knows_is_fulfilled_by_the_sweep(
     assert (shown(shop), put(shop, 2, key="one").json["pending_purchased"]) == ((3, 2), 2)
 
 
+def who_changed(product: Product) -> list[tuple[str, Any, Any]]:
+    """As the history tells it, with the number before and after."""
+    told = [event for _, event in history.page(product.account, limit=50)[0]]
+    changed = [event for event in told if event.type == "slots.changed"]
+    return [(event.by, event.facts["from"], event.facts["to"]) for event in changed]
+
+
 def dies(*args: Any) -> None:
     raise RuntimeError("killed")
 
@@ -257,6 +295,18 @@ def test_a_quote_gone_stale_is_refused_with_the_new_one(shop: Product) -> None:
     assert shown(shop) == (3, None)
     assert late.json["preview"]["due_now"] == preview(shop, 5).json["due_now"]
     assert confirmed(shop, late).json["purchased"] == 5
+
+
+def test_a_sum_that_stripe_sees_otherwise_once_the_schedule_is_gone_is_not_charged(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(shop, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(usecase, "prorated", lambda *_: Money(1, "usd"))
+        late = put(shop, 4, quoted(shop, 4))
+    assert (shown(shop), len(invoices(shop))) == ((3, None), 1)
+    assert late.json["preview"]["due_now"]["amount"] > 1
+    assert confirmed(shop, late).json["purchased"] == 4
 
 
 def test_a_quote_of_fewer_never_charges(shop: Product) -> None:
