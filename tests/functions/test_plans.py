@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from billing.usecases import acts
 from tests.functions.back_office import (
     NEEDS_3DS,
     OLGA,
@@ -243,9 +244,20 @@ def test_who_did_it_and_why_is_in_the_history_and_at_stripe(subscribed: Product)
     assert (noted["account_id"], noted["kind"]) == (subscribed.account, "subscription")
 
 
-def test_an_operators_act_is_told_once_however_often_it_is_repeated(subscribed: Product) -> None:
+def test_an_operators_act_is_told_once_however_often_it_is_repeated(
+    subscribed: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the same request is done wholly just before the first one is answered."""
+    whole = acts.answer
+
+    def overtaken(*given: Any) -> None:
+        monkeypatch.setattr(acts, "answer", whole)
+        assert decide(subscribed, "business", key="one").status == 200
+        whole(*given)
+
+    monkeypatch.setattr(acts, "answer", overtaken)
     for _ in range(2):
-        decide(subscribed, "business", key="one")
+        assert decide(subscribed, "business", key="one").json["plan"]["id"] == "business"
     assert [each[0] for each in told(subscribed)].count("subscription.plan_agreed") == 1
 
 

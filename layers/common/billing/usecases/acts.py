@@ -5,6 +5,7 @@ off, and answered together with its line in the history.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -62,4 +63,7 @@ def answer(act: Act, given: Mapping[str, Any], happened: str, facts: Mapping[str
     if act.reason:
         told = Event(type=happened, at=act.at, by=act.by, reason=act.reason, facts=dict(facts))
         history.append(write, act.account, told)
-    write.commit()
+        marks.mark_told(write, act.account, act.command, act.at)
+    # Otherwise the same request at the same time was faster, and has told it.
+    with suppress(AlreadyDone):
+        write.commit()

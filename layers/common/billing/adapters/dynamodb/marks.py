@@ -84,6 +84,16 @@ def answer_command(
     )
 
 
+def mark_told(write: Transaction, account: str, command: Command, now: datetime) -> None:
+    """The history has its line about `command`. Fails as AlreadyDone."""
+    row = {
+        **keys.command_key(account, f"{command.id}-told"),
+        "at": rfc3339(now),
+        "ttl": _until(now),
+    }
+    write.insert(row, otherwise=AlreadyDone(command.id))
+
+
 def stripe_event_done(event: str) -> bool:
     return reading.get(keys.stripe_event_key(event)) is not None
 
