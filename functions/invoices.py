@@ -72,10 +72,10 @@ def download_invoice(request: Request) -> LinkView:
 @api.route("POST /invoices/{id}/pay", Who.MANAGER, gives=PaymentView, idempotent=True)
 def pay_invoice(request: Request) -> PaymentView:
     """Charges the card on file; 402 with a page where the customer must act"""
-    account, invoice_id = request.caller().account, request.path("id")
-    invoice = _find(account, invoice_id)
+    caller, invoice_id = request.caller(), request.path("id")
+    invoice = _find(caller.account, invoice_id)
     command = Command(request.command_id(), invoice_id)
-    return {"status": pay(account, command, invoice, runtime.now())}
+    return {"status": pay(caller.account, caller.subject, command, invoice, runtime.now())}
 
 
 def _find(account: str, invoice_id: str) -> Invoice:

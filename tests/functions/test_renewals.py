@@ -6,11 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import stripe
 
 import renewals
 from billing.adapters.dynamodb import accounts, history
 from billing.adapters.dynamodb.transaction import Transaction, client
+from billing.adapters.stripe import changes
 from billing.domain.account import MemberStatus
+from billing.domain.catalog import Kind
 from billing.domain.events import SCHEDULE
 from billing.domain.slots import Slots
 from billing.domain.times import parse_rfc3339, rfc3339
@@ -40,6 +43,13 @@ def new_card(product: Product, card: str) -> None:
     paid = product.pay(product.command("POST /subscription/card").json["url"], card)
     assert paid.status_code == 200, paid.text
     product.catch_up()
+
+
+def pay_at_stripe(product: Product, invoice: str) -> None:
+    """On the page that Stripe hosts, where we hear of nothing."""
+    customer = product.customers()[0].id
+    card = product.at_stripe.v1.payment_methods.attach("pm_card_visa", {"customer": customer})
+    product.at_stripe.v1.invoices.pay(invoice, {"payment_method": card.id})
 
 
 @pytest.fixture
@@ -158,8 +168,8 @@ def test_grace_that_ran_out_ends_the_subscription_with_slots_and_what_is_owed(
     overdue: Product,
 ) -> None:
     overdue.sweep()
+    overdue.advance("P13D")
     assert {each.status for each in overdue.subscriptions()} == {"past_due"}
-    overdue.advance("P14D")
     assert overdue.billing()["access"]["state"] == "ended"
     overdue.sweep()
     assert {each.status for each in overdue.subscriptions()} == {"canceled"}
@@ -202,7 +212,7 @@ def test_who_pays_within_grace_keeps_everything(overdue: Product) -> None:
     overdue.advance("P10D")
     overdue.sweep()
     new_card(overdue, VISA)
-    overdue.advance("P4D")
+    overdue.advance("P3D")
     assert overdue.sweep()["failed"] == 0
     assert {each.status for each in overdue.subscriptions()} == {"active"}
     assert told(overdue, "access.ended") == []
@@ -211,7 +221,7 @@ def test_who_pays_within_grace_keeps_everything(overdue: Product) -> None:
 def test_who_paid_in_the_last_minute_unheard_of_keeps_everything(overdue: Product) -> None:
     overdue.pay(overdue.command("POST /subscription/card").json["url"], VISA)
     (setup,) = overdue.happened("checkout.session.completed")[-1:]
-    overdue.advance("P13D")
+    overdue.advance("P12D")
     assert overdue.record(setup) == []
     overdue.advance("P1D")
     overdue.sweep()
@@ -315,7 +325,7 @@ def test_while_stripe_does_not_answer_nobody_is_called(
 def test_an_end_that_was_cut_off_is_finished_and_told_once(
     overdue: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    overdue.advance("P14D")
+    overdue.advance("P13D")
     whole = Transaction.commit
 
     def cut_off(write: Transaction) -> None:
@@ -332,6 +342,45 @@ def test_an_end_that_was_cut_off_is_finished_and_told_once(
     overdue.sweep()
     assert len(told(overdue, "access.ended")) == 1
     assert len(told(overdue, "subscription.ended")) == 1
+
+
+def test_a_payment_at_the_very_moment_of_the_end_calls_a_person(
+    overdue: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody pays on Stripe's page between our look and the end."""
+    owed = overdue.billing()["subscription"]["open_invoice"]["id"].partition("-")[2]
+    alerts: list[dict[str, str]] = []
+    monkeypatch.setattr(changes, "alert", lambda _, **details: alerts.append(details))
+    whole = stripe.SubscriptionService.cancel
+
+    def overtaken(self: Any, subscription_id: str) -> Any:
+        if subscription_id == accounts.load(overdue.account).subscriptions[Kind.SUBSCRIPTION].id:
+            pay_at_stripe(overdue, owed)
+        return whole(self, subscription_id)
+
+    overdue.advance("P13D")
+    monkeypatch.setattr(stripe.SubscriptionService, "cancel", overtaken)
+    assert overdue.sweep() == {"done": 1, "failed": 0}
+    assert alerts == [{"invoice": owed}]
+
+
+def test_a_payment_just_before_the_end_is_seen(
+    overdue: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After we looked, and before we end."""
+    owed = overdue.billing()["subscription"]["open_invoice"]["id"].partition("-")[2]
+    whole = changes.end_unpaid
+
+    def overtaken(subscription_id: str) -> bool:
+        if overdue.at_stripe.v1.invoices.retrieve(owed).status == "open":
+            pay_at_stripe(overdue, owed)
+        return whole(subscription_id)
+
+    overdue.advance("P13D")
+    monkeypatch.setattr(changes, "end_unpaid", overtaken)
+    assert overdue.sweep() == {"done": 1, "failed": 0}
+    assert plan(overdue)["status"] == "active"
+    assert told(overdue, "access.ended") == []
 
 
 def test_a_run_that_was_cut_off_is_continued_by_the_next(subscribed: Product) -> None:

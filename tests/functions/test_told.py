@@ -13,11 +13,12 @@ from tests.functions.team import MIA, accept, invite, join, remove
 ANA = "user-ana"
 
 
-def told(product: Product) -> list[Event]:
-    """Oldest first."""
+def told(product: Product, about: str = "") -> list[Event]:
+    """Oldest first; all but invoices, or what is `about` those."""
     found, more = history.page(product.account, limit=100)
     assert not more
-    return [event for _, event in reversed(found)]
+    events = [event for _, event in reversed(found)]
+    return [each for each in events if each.type.startswith("invoice.") == (about == "invoices")]
 
 
 def types(product: Product) -> list[str]:
@@ -112,3 +113,34 @@ def test_a_support_request_is_told_without_its_words(product: Product) -> None:
     [event] = told(product)
     assert (event.type, event.by) == ("support_request.sent", ANA)
     assert event.facts == {"request": sent["id"], "topic": "other"}
+
+
+def test_an_invoice_is_told_with_each_status_it_gets(product: Product) -> None:
+    product.pay(product.open_checkout().json["url"], FAILS_AT_RENEWAL)
+    product.catch_up()
+    product.advance("P1M1D")
+    product.catch_up()
+    product.deliver([{**event, "id": event["id"] + "_twin"} for event in product.happened()])
+    first, issued = told(product, "invoices")
+    assert (first.type, first.by, first.facts["amount"]) == ("invoice.paid", STRIPE, 5900)
+    assert (issued.type, issued.facts["kind"]) == ("invoice.issued", "subscription")
+    product.command("POST /subscription/cancel")
+    product.catch_up()
+    voided = told(product, "invoices")[-1]
+    assert (voided.type, voided.facts["invoice"]) == ("invoice.voided", issued.facts["invoice"])
+
+
+def test_who_pays_from_the_list_is_told_as_who_paid(product: Product) -> None:
+    product.pay(product.open_checkout().json["url"], FAILS_AT_RENEWAL)
+    product.catch_up()
+    product.advance("P1M1D")
+    product.catch_up()
+    (customer,) = product.customers()
+    (bought,) = product.subscriptions()
+    method = product.at_stripe.v1.payment_methods.attach("pm_card_visa", {"customer": customer.id})
+    product.at_stripe.v1.subscriptions.update(bought.id, {"default_payment_method": method.id})
+    owed = product.billing()["subscription"]["open_invoice"]["id"]
+    assert product.command("POST /invoices/{id}/pay", path={"id": owed}).status == 200
+    product.catch_up()
+    paid = [each for each in told(product, "invoices") if each.type == "invoice.paid"]
+    assert [each.by for each in paid] == [STRIPE, ANA]

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from billing.domain.account import Member, MemberStatus
 from billing.domain.catalog import Kind
+from billing.domain.invoices import Invoice, InvoiceStatus
 from billing.domain.subscription import OVERDUE, Status, Subscription
 from billing.domain.times import rfc3339
 
@@ -36,6 +37,13 @@ Told = tuple[str, dict[str, Fact]]
 """An event's type and facts."""
 
 _PAID = (Status.ACTIVE, Status.TRIALING)
+_OF_INVOICES = {
+    InvoiceStatus.DRAFT: "invoice.drafted",
+    InvoiceStatus.OPEN: "invoice.issued",
+    InvoiceStatus.PAID: "invoice.paid",
+    InvoiceStatus.VOID: "invoice.voided",
+    InvoiceStatus.UNCOLLECTIBLE: "invoice.written_off",
+}
 _OF_MEMBERS = {
     MemberStatus.INVITED: "member.invited",
     MemberStatus.ACTIVE: "member.joined",
@@ -51,6 +59,19 @@ def of_member(member: Member) -> Told:
     if member.status is MemberStatus.INVITED and member.expires_at is not None:
         facts["expires_at"] = rfc3339(member.expires_at)
     return _OF_MEMBERS[member.status], facts
+
+
+def of_invoice(before: Invoice | None, after: Invoice) -> Told | None:
+    """What became of an invoice, where its status is another one."""
+    if before is not None and before.status is after.status:
+        return None
+    return _OF_INVOICES[after.status], {
+        "invoice": after.id,
+        "number": after.number,
+        "kind": after.kind,
+        "amount": after.total.amount,
+        "currency": after.total.currency,
+    }
 
 
 def of_subscription(before: Subscription | None, after: Subscription) -> list[Told]:

@@ -25,7 +25,7 @@ from billing.domain.catalog import Kind
 from billing.domain.events import STRIPE
 from billing.domain.subscription import Subscription
 from billing.usecases.purchases import record_purchase
-from billing.usecases.snapshots import put_snapshot
+from billing.usecases.snapshots import put_invoice, put_snapshot
 from billing.usecases.subscription import follow_base
 
 logger = Logger(child=True)
@@ -115,10 +115,11 @@ def refresh_subscriptions(event: StripeEvent, account: str, write: Transaction) 
 def record_invoice(event: StripeEvent, account: str, write: Transaction) -> None:
     """The event's time of creation, which never changes, names the row to read before fetching."""
     row_id = f"{event.object_created:010d}-{event.object_id}"
-    _, version = invoices.load(account, row_id)
+    before, version = invoices.load(account, row_id)
     invoice = gateway.invoice(event.object_id)
     if invoice is not None:
-        invoices.put(write, account, invoice, version=version)
+        at = runtime.now()
+        put_invoice(write, account, before, invoice, version=version, by=STRIPE, at=at)
 
 
 def alert_invoice(event: StripeEvent, account: str, write: Transaction) -> None:

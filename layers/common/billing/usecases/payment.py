@@ -8,11 +8,12 @@ from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unava
 from billing.adapters.stripe import changes, gateway
 from billing.domain.errors import Conflict
 from billing.domain.invoices import Invoice, InvoiceStatus
+from billing.usecases.snapshots import put_invoice
 
 _TRIES = 5
 
 
-def pay(account: str, command: Command, invoice: Invoice, now: datetime) -> str:
+def pay(account: str, by: str, command: Command, invoice: Invoice, now: datetime) -> str:
     """The invoice's status after the card on file was charged.
 
     A declined card leaves no mark: the same key may try again.
@@ -26,11 +27,11 @@ def pay(account: str, command: Command, invoice: Invoice, now: datetime) -> str:
         raise Conflict("invoice_not_open", f"This invoice is {invoice.status}.")
     changes.pay_invoice(invoice.stripe_id)
     for _ in range(_TRIES):
-        _, version = invoices.load(account, invoice.id)
+        before, version = invoices.load(account, invoice.id)
         fresh = gateway.invoice(invoice.stripe_id)
         assert fresh is not None
         write = Transaction()
-        invoices.put(write, account, fresh, version=version)
+        put_invoice(write, account, before, fresh, version=version, by=by, at=now)
         answer = {"status": str(fresh.status)}
         marks.accept_command(write, account, command, about=invoice.id, now=now, answer=answer)
         try:

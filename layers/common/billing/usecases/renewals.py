@@ -10,7 +10,7 @@ from billing.domain.agenda import Act, Due, agenda, due
 from billing.domain.catalog import Kind
 from billing.domain.events import SCHEDULE, STRIPE, Event, Fact
 from billing.domain.members import lapsed
-from billing.domain.subscription import Subscription
+from billing.domain.subscription import OVERDUE, Subscription
 from billing.domain.times import rfc3339
 from billing.usecases.members import expire_invitations
 from billing.usecases.slots import settle_order
@@ -44,7 +44,8 @@ def _advance(account: str, kind: Kind, grace: timedelta, now: datetime) -> None:
         by = STRIPE
         if any(each.act is Act.END for each in acts):
             by = SCHEDULE
-            _end(rows, kind, now)
+            if not _end(rows, fresh, now):
+                continue
             fresh = _as_it_is(present)
             # When it ended at Stripe is another moment of the same end, and may be after `now`.
             acts += [each for each in agenda(fresh, grace) if each.act is Act.END]
@@ -61,15 +62,20 @@ def _advance(account: str, kind: Kind, grace: timedelta, now: datetime) -> None:
     raise unavailable()
 
 
-def _end(rows: AccountRows, kind: Kind, now: datetime) -> None:
-    """It is over, with all that goes with it, and nothing is owed for it any more."""
-    if kind is not Kind.SUBSCRIPTION:
-        changes.end_now(rows.subscriptions[kind].id)
-        return
-    for each in rows.subscriptions.values():
-        changes.end_now(each.id)
-        if each.kind is not Kind.SUBSCRIPTION and each.live:
-            record(rows.id, each.id, SCHEDULE, now)
+def _end(rows: AccountRows, fresh: Subscription, now: datetime) -> bool:
+    """It is over, with all that goes with it, and nothing is owed for it any more; False where it
+    was paid meanwhile."""
+    if fresh.status in OVERDUE:
+        if not changes.end_unpaid(fresh.id):
+            return False
+    else:
+        changes.end_now(fresh.id)
+    if fresh.kind is Kind.SUBSCRIPTION:
+        for each in rows.subscriptions.values():
+            if each.kind is not Kind.SUBSCRIPTION:
+                changes.end_now(each.id)
+                record(rows.id, each.id, SCHEDULE, now)
+    return True
 
 
 def _tell(

@@ -1,6 +1,6 @@
-"""Recording a subscription as Stripe has it, and telling what became of it.
+"""Recording a subscription or an invoice as Stripe has it, and telling what became of it.
 
-Everything that changes a subscription ends here, a command as well as a webhook: whichever records
+Everything that changes one ends here, a command as well as a webhook: whichever records
 the change first tells it, in the same transaction, and the other finds nothing new.
 """
 
@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from billing.adapters.alerts import alert
-from billing.adapters.dynamodb import accounts, history, keys, marks
+from billing.adapters.dynamodb import accounts, history, invoices, keys, marks
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.marks import Command
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
 from billing.adapters.stripe import gateway
 from billing.domain.catalog import Kind
-from billing.domain.events import Event, of_subscription
+from billing.domain.events import Event, of_invoice, of_subscription
+from billing.domain.invoices import Invoice
 from billing.domain.slots import purchased
 from billing.domain.subscription import Subscription, rivals, supersedes
 from billing.usecases.overview import show_slots
@@ -53,6 +54,24 @@ def put_snapshot(
     for type_, facts in of_subscription(present, fetched):
         history.append(write, rows.id, Event(type=type_, at=at, by=by, reason=reason, facts=facts))
     return True
+
+
+def put_invoice(
+    write: Transaction,
+    account: str,
+    before: Invoice | None,
+    after: Invoice,
+    *,
+    version: int,
+    by: str,
+    at: datetime,
+) -> None:
+    """Adds an invoice, which was fetched after `before` was read at `version`."""
+    invoices.put(write, account, after, version=version)
+    told = of_invoice(before, after)
+    if told is not None:
+        type_, facts = told
+        history.append(write, account, Event(type=type_, at=at, by=by, facts=facts))
 
 
 def record(

@@ -12,6 +12,7 @@ from typing import Any
 
 import stripe
 
+from billing.adapters.alerts import alert
 from billing.adapters.stripe.client import client, our_errors
 from billing.adapters.stripe.gateway import with_query
 from billing.adapters.stripe.snapshots import noted
@@ -152,6 +153,25 @@ def switch_on(subscription_id: str) -> None:
     with our_errors(), refusals():
         client().v1.subscriptions.update(subscription_id, {"metadata": {_SWITCHED_OFF: ""}})
     keep(subscription_id)
+
+
+def end_unpaid(subscription_id: str) -> bool:
+    """As end_now, unless it has been paid by now; whether it is over.
+
+    Stripe ends nothing on condition that it is unpaid. Who pays at that very moment has paid for
+    nothing, and a person must give it back or begin it anew.
+    """
+    with our_errors():
+        current = client().v1.subscriptions.retrieve(subscription_id)
+    if current.status not in (*_ENDED, "past_due", "unpaid"):
+        return False
+    end_now(subscription_id)
+    if current.status not in _ENDED and current.latest_invoice is not None:
+        with our_errors():
+            invoice = client().v1.invoices.retrieve(_id(current.latest_invoice))
+        if invoice.status == "paid":
+            alert("a renewal was paid while it was ended", invoice=str(invoice.id))
+    return True
 
 
 def keep(subscription_id: str) -> None:
