@@ -33,6 +33,13 @@ export class Api {
     return this.#send(path, { method: "GET", signal });
   }
 
+  /** An answer of another `kind` than JSON, and where its next part begins. */
+  async text(path, kind, { signal } = {}) {
+    const headers = { accept: kind };
+    const response = await this.#send(path, { method: "GET", headers, signal }, (given) => given);
+    return { text: await response.text(), next: response.headers.get("x-next-cursor") };
+  }
+
   /** `key` is the intent's idempotency key: the same repeats the request, another asks anew. */
   order(method, path, body, { key, signal } = {}) {
     const headers = key ? { "idempotency-key": key } : {};
@@ -40,12 +47,12 @@ export class Api {
     return this.#send(path, { method, headers, body: body && JSON.stringify(body), signal });
   }
 
-  async #send(path, request) {
+  async #send(path, request, read = readJson) {
     let refused = null;
     for (let waits = 0; ;) {
       const token = await this.#bearer(refused);
       const response = await this.#fetch(path, request, token);
-      if (response.ok) return readJson(response);
+      if (response.ok) return read(response);
       const problem = await readProblem(response);
       if (problem.status === 401 && refused === null) {
         refused = token;

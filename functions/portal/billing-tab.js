@@ -1,4 +1,5 @@
 import { Api } from "./api.js";
+import { CreditsSection } from "./credits.js";
 import { openDialog } from "./dialog.js";
 import { h } from "./dom.js";
 import { InvoiceSection } from "./invoices.js";
@@ -25,7 +26,8 @@ const LOOKS = 6;
  *
  * Attributes: `api-base`, the API's address (the page's own by default); `checkout`, `success` or
  * `cancelled`, how the browser came back from Checkout, and `card`, `saved` or `cancelled`, how it
- * came back from entering a card (removed once they are dealt with).
+ * came back from entering a card, and `credits`, `bought` or `cancelled`, from buying credits
+ * (removed once they are dealt with).
  * Properties: `token`, or `getToken({renew})`, which is asked before each request, and with
  * `renew: true` once after a 401.
  * Events: `billing-signed-out`; `billing-checkout-settled`; `billing-navigate`, cancelable, with
@@ -51,6 +53,9 @@ export class BillingTab extends HTMLElement {
   #service = {
     order: (method, path, body) => this.#order(method, path, body),
     catalog: async () => (this.#catalog ??= await this.#get("/catalog")),
+    get: (path) => this.#get(path),
+    text: (path, kind) => this.#api.text(path, kind, { signal: this.#life.signal }),
+    announce: (text) => this.#announce(text),
     proceed: (url) => this.#navigate(url),
     changed: (text) => this.#follow(text),
     requested: (text) => this.#loadRequests(text),
@@ -61,6 +66,7 @@ export class BillingTab extends HTMLElement {
   };
   #plan = new PlanSection(this.#service);
   #team = new TeamSection(this.#service);
+  #credits = new CreditsSection(this.#service);
   #unlimited = new UnlimitedSection(this.#service);
   #invoices = new InvoiceSection({
     fetchPage: (cursor) =>
@@ -137,6 +143,7 @@ export class BillingTab extends HTMLElement {
     this.#layOut();
     this.#plan.showLoading();
     this.#team.showLoading();
+    this.#credits.hide();
     this.#unlimited.hide();
     this.#invoices.showLoading();
     if (!this.#getToken) return;
@@ -158,7 +165,13 @@ export class BillingTab extends HTMLElement {
   }
 
   #layOut() {
-    const sections = [this.#plan, this.#team, this.#unlimited, this.#invoices];
+    const sections = [
+      this.#plan,
+      this.#team,
+      this.#credits,
+      this.#unlimited,
+      this.#invoices,
+    ];
     this.#tab.replaceChildren(...sections.map(({ element }) => element));
   }
 
@@ -186,6 +199,7 @@ export class BillingTab extends HTMLElement {
       this.#fail(error, (problem) => {
         this.#plan.showFailure(problem, () => this.#retry());
         this.#team.hide();
+        this.#credits.hide();
         this.#unlimited.hide();
       });
     }
@@ -236,7 +250,12 @@ export class BillingTab extends HTMLElement {
     this.#life = new AbortController();
     const { signal } = this.#life;
     const standing = await this.#get("/entitlements").catch((error) => error);
-    if (signal.aborted || standing.code !== "membership_inactive") return;
+    if (signal.aborted) return;
+    if (standing.access) {
+      this.#tab.append(this.#credits.element);
+      return void this.#credits.showOwn().catch((error) => this.#fail(error, () => {}));
+    }
+    if (standing.code !== "membership_inactive") return;
     const accept = () => this.#api.order("POST", "/invitations/accept", undefined, { signal });
     this.#tab.append(joining(accept));
   }
@@ -251,6 +270,8 @@ export class BillingTab extends HTMLElement {
     if (before && JSON.stringify(billing) === JSON.stringify(before)) return;
     this.#billing = billing;
     this.#team.show(billing);
+    const bought = this.getAttribute("credits");
+    this.#credits.show(billing, bought);
     this.#unlimited.show(billing);
     if (now === "confirming") return void this.#confirm();
     const waited = this.#confirming !== null;
@@ -259,7 +280,8 @@ export class BillingTab extends HTMLElement {
     if (entered) this.#newCard = { entered, before: cardBefore() ?? billing.subscription.card };
     if (now === "current") this.#showCurrent(waited, returned, before === null);
     else this.#showOffer(waited, returned);
-    if (returned || entered) this.#settle(entered ? "card" : now);
+    if (returned || entered || bought) this.#settle(entered ? "card" : bought ? "credits" : now);
+    if (bought === "bought") this.#look(() => this.#billing !== billing, this.#life.signal);
     if (entered === "saved") this.#look(() => this.#cardChanged, this.#life.signal);
   }
 
@@ -414,6 +436,7 @@ export class BillingTab extends HTMLElement {
   #settle(outcome) {
     this.removeAttribute("checkout");
     this.removeAttribute("card");
+    this.removeAttribute("credits");
     this.#tell("billing-checkout-settled", { outcome });
   }
 

@@ -20,7 +20,8 @@ function showTab({ person, email }) {
   part("person-name").textContent = person;
   part("person-name").title = email ?? "";
   const back = new URLSearchParams(location.search);
-  const tab = h("billing-tab", { checkout: back.get("checkout"), card: back.get("card") });
+  const asked = ["checkout", "card", "credits"].map((name) => [name, back.get(name)]);
+  const tab = h("billing-tab", Object.fromEntries(asked));
   tab.getToken = ({ renew }) => (renew ? null : provider.session?.token);
   tab.addEventListener("billing-signed-out", () =>
     showEntrance("Your session has ended. Sign in again."),

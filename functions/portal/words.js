@@ -24,6 +24,11 @@ export function money({ amount, currency }, { round = false } = {}) {
   }).format(amount / 10 ** digits);
 }
 
+/** A number of credits, slots or people. */
+export function count(number) {
+  return new Intl.NumberFormat(LOCALE).format(number);
+}
+
 /** The day in UTC, so that "renews on" is the same day for everyone in the team. */
 export function day(instant) {
   return new Intl.DateTimeFormat(LOCALE, { dateStyle: "long", timeZone: "UTC" }).format(
@@ -80,6 +85,16 @@ export const MEMBER_STATUS = {
   expired: ["Invitation expired", "neutral"],
   withdrawn: ["Invitation withdrawn", "neutral"],
   removed: ["Removed", "neutral"],
+};
+
+/** What an entry of the credit log says happened. */
+export const ENTRY_KIND = {
+  grant: "Bought",
+  transfer: "Sent",
+  hold: "Set aside",
+  spend: "Spent",
+  return: "Returned",
+  clawback: "Taken back",
 };
 
 export const INVOICE_STATUS = {

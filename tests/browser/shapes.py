@@ -105,6 +105,28 @@ def team(*members: dict[str, Any], purchased: int, **more: Any) -> dict[str, Any
     return {**subscribed(), "slots": held, "members": [MANAGER, *members]}
 
 
+def with_credits(mine: int, *members: dict[str, Any], **more: int) -> dict[str, Any]:
+    """A team whose manager has `mine`, and these members what they have."""
+    remaining = mine + sum(each["credits"] for each in members)
+    shown = {"total": remaining, "spent": 0, "held": 0, "remaining": remaining, "debt": 0}
+    return {**team(*members, purchased=3), "credits": {**shown, "mine": mine, **more}}
+
+
+def entry(number: int, kind: str = "transfer", **more: Any) -> dict[str, Any]:
+    shown = {
+        "id": f"entry-{number}",
+        "at": f"2026-12-{number:02d}T09:30:00Z",
+        "kind": kind,
+        "credits": 100,
+        "from": "ana" if kind == "transfer" else None,
+        "to": "id-of-mia" if kind == "transfer" else "ana",
+        "by": "ana",
+        "balance_after": 400,
+        "reference": "",
+    }
+    return {**shown, **more}
+
+
 def requests(*topics: str) -> dict[str, Any]:
     sent = [
         {"id": f"2026-12-0{day}-1", "topic": topic, "at": f"2026-12-0{day}T09:00:00Z"}
@@ -129,7 +151,11 @@ def billing(subscription: dict[str, Any], access: dict[str, Any]) -> dict[str, A
 def catalog() -> dict[str, Any]:
     raw = json.loads(_RAW.read_text())
     plans = [{**plan, "prices": _prices(plan["prices"])} for plan in raw["plans"]]
-    return {"currencies": raw["currencies"], "plans": plans}
+    packages = [
+        {**each, "prices": [{**money(each["price"]["usd"]), "cycle": None}]}
+        for each in raw["packages"]
+    ]
+    return {"currencies": raw["currencies"], "plans": plans, "packages": packages}
 
 
 def _prices(cycles: dict[str, dict[str, int]]) -> list[dict[str, Any]]:

@@ -1,11 +1,13 @@
-"""Credits under load: many transfers at once from one wallet, in a real table."""
+"""Credits on the running stack, and many transfers at once from one wallet."""
 
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import boto3
+import httpx
 import pytest
 from botocore.config import Config
 
@@ -19,10 +21,12 @@ from billing.usecases import members
 from billing.usecases.accounts import as_manager, ensure_manager
 from billing.usecases.credits import send_credits
 from infra.local import aws
+from infra.local.people import Person
 from tests.factories import NOON, subscription
 from tests.functions.conftest import tables
 from tests.functions.team import slots_subscription
-from tests.stack.running import Stack
+from tests.stack.running import Stack, until
+from tests.stack.test_members import Team
 
 GRACE = timedelta(days=14)
 ANA = as_manager("ana", "ana@acme.test", "Ana")
@@ -78,3 +82,44 @@ def test_500_transfers_at_once_succeed_or_are_refused_for_want_of_credits(accoun
     with ThreadPoolExecutor(500) as tabs:
         answers = Counter(tabs.map(send, range(500)))
     assert answers == {"sent": 400, "insufficient_credits": 100}
+
+
+def test_a_package_is_bought_sent_and_seen_on_the_running_stack(stack: Stack) -> None:
+    """Webhooks come twice, under two ids, and in another order; four tabs send at once."""
+    team = Team(stack)
+    team.subscribe(slots=1)
+    mia = Person(f"mia@{team.account}.test", team.account, "member")
+    team.invite(mia.email)
+    member = team.call("POST", "/invitations/accept", mia).json()["id"]
+    orders = f"{stack.stripe}/sandbox/deliveries"
+    httpx.post(orders, json={"duplicate": True, "reorder": True, "twin": True})
+    opened = command(team, "/credits/checkout", {"package": "credits_500"}, "buy")
+    session = opened.json()["url"].rsplit("/", 1)[1]
+    paid = httpx.post(
+        f"{stack.stripe}/sandbox/checkout/{session}/pay", json={"card": "4242424242424242"}
+    )
+    assert paid.status_code == 200, paid.text
+    until(lambda: team.billing()["credits"]["remaining"] == 500)
+    httpx.post(orders, json={"duplicate": False, "reorder": False, "twin": False})
+
+    def send(tab: int) -> int:
+        wanted = {"to": member, "credits": 150}
+        return command(team, "/credits/transfers", wanted, f"tab {tab}").status_code
+
+    with ThreadPoolExecutor(4) as tabs:
+        assert sorted(tabs.map(send, range(4))) == [201] * 3 + [422]
+    assert team.billing()["credits"]["mine"] == 50
+    assert [each["balance_after"] for each in log(team, mia)] == [450, 300, 150]
+    assert [each["kind"] for each in log(team, team.manager)] == ["transfer"] * 3 + ["grant"]
+    [invoice] = team.call("GET", "/invoices?kind=package", team.manager).json()["items"]
+    assert (invoice["status"], invoice["total"]["amount"]) == ("paid", 5000)
+
+
+def command(team: Team, path: str, body: Any, key: str) -> httpx.Response:
+    headers = {"idempotency-key": key}
+    return team.call("POST", path, team.manager, json=body, headers=headers)
+
+
+def log(team: Team, person: Person) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = team.call("GET", "/credits/log", person).json()["items"]
+    return found
