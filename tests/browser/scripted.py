@@ -23,7 +23,20 @@ from playwright.sync_api import BrowserContext, Page, Request, Route
 
 import portal
 
-_ROUTES = "billing|catalog|credits|entitlements|invitations|invoices|members|slots|subscription|support-requests"
+_ROUTES = "|".join(
+    (
+        "billing",
+        "catalog",
+        "credits",
+        "entitlements",
+        "invitations",
+        "invoices",
+        "members",
+        "slots",
+        "subscription",
+        "support-requests",
+    )
+)
 PROVIDER = os.environ["OIDC_ISSUER"]
 _PROVIDER_PATH = urlsplit(PROVIDER).path
 _EVENT = Path(__file__).parents[1] / "events" / "portal.json"
