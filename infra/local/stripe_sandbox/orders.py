@@ -37,6 +37,19 @@ def move_clock(sandbox: Sandbox, order: Body) -> Body:
     return read_clock(sandbox) | {"events": events}
 
 
+def keep_snapshot(sandbox: Sandbox, name: str) -> Body:
+    sandbox.store.keep(name)
+    return {"kept": name} | read_clock(sandbox)
+
+
+def restore_snapshot(sandbox: Sandbox, name: str) -> Body:
+    try:
+        sandbox.restore(name)
+    except KeyError as error:
+        raise InvalidRequest(f"Nothing was kept as {name}.", param="name") from error
+    return {"restored": name} | read_clock(sandbox)
+
+
 def pay_checkout(sandbox: Sandbox, session: str, order: Body) -> Body:
     """Raises CardDeclined when the payment fails."""
     _allow(order, PAY_FIELDS)

@@ -93,6 +93,14 @@ class Sandbox:
             self.deliveries.wait(max(0.0, deadline - time.monotonic()), retries=True)
             return self.work(lambda world: _events_since(world, before))
 
+    def restore(self, name: str) -> None:
+        """Back to what was kept under `name`, its clock too. Raises KeyError."""
+        with self._moving:
+            self.store.restore(name)
+            self._offset = float(self.store.setting("offset", 0.0))
+        self.faults = Faults()
+        self.wake()
+
     def _set(self, now: int) -> None:
         self._offset = now - time.time() + A_TICK
         self.store.set("offset", self._offset)

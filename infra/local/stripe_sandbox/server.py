@@ -83,6 +83,16 @@ def _orders(sandbox: Sandbox) -> list[Route]:
         route("/clock", "GET", lambda *_: orders.read_clock(sandbox)),
         route("/clock", "POST", lambda _, order: orders.move_clock(sandbox, order)),
         route(
+            "/snapshots/{name}",
+            "POST",
+            lambda r, _: orders.keep_snapshot(sandbox, named(r, "name")),
+        ),
+        route(
+            "/snapshots/{name}/restore",
+            "POST",
+            lambda r, _: orders.restore_snapshot(sandbox, named(r, "name")),
+        ),
+        route(
             "/checkout/{session}/pay",
             "POST",
             lambda r, order: orders.pay_checkout(sandbox, named(r, "session"), order),

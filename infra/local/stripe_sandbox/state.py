@@ -83,6 +83,7 @@ class Store:
 
     def __init__(self, file: Path | str) -> None:
         self.lock = threading.RLock()
+        self._snapshots: dict[str, sqlite3.Connection] = {}
         self._connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
         try:
@@ -101,7 +102,20 @@ class Store:
 
     def close(self) -> None:
         with self.lock:
-            self._connection.close()
+            for each in (self._connection, *self._snapshots.values()):
+                each.close()
+
+    def keep(self, name: str) -> None:
+        """Everything as it is now, until this process ends."""
+        with self.lock:
+            kept = sqlite3.connect(":memory:", check_same_thread=False)
+            self._connection.backup(kept)
+            self._snapshots[name] = kept
+
+    def restore(self, name: str) -> None:
+        """Everything as it was when it was kept under `name`. Raises KeyError."""
+        with self.lock:
+            self._snapshots[name].backup(self._connection)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
