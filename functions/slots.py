@@ -5,7 +5,8 @@ from billing.adapters.dynamodb.marks import Command
 from billing.bodies import SlotsChoice, SlotsOrder
 from billing.domain.catalog import load_catalog
 from billing.http import Api, Request, Who
-from billing.usecases.slots import Order, Terms, change_slots, preview_slots
+from billing.usecases.slot_prices import Terms, preview_slots
+from billing.usecases.slots import Order, change_slots
 from billing.views import SlotsPreview, SlotsView
 
 api = Api()

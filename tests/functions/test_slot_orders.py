@@ -17,6 +17,7 @@ from billing.domain.catalog import Cycle
 from billing.domain.money import Money
 from billing.domain.slots import Quote
 from billing.domain.subscription import Status
+from billing.usecases import slot_prices
 from billing.usecases import slots as usecase
 from tests.functions.product import Answer, Product
 from tests.functions.slots_page import (
@@ -302,7 +303,7 @@ def test_a_sum_that_stripe_sees_otherwise_once_the_schedule_is_gone_is_not_charg
 ) -> None:
     put(shop, 2)
     with monkeypatch.context() as patch:
-        patch.setattr(usecase, "prorated", lambda *_: Money(1, "usd"))
+        patch.setattr(slot_prices, "prorated", lambda *_: Money(1, "usd"))
         late = put(shop, 4, quoted(shop, 4))
     assert (shown(shop), len(invoices(shop))) == ((3, None), 1)
     assert late.json["preview"]["due_now"]["amount"] > 1

@@ -181,13 +181,14 @@ def test_slots_that_the_bank_must_approve_count_once_they_are_paid(
 
 def test_a_card_that_is_declined_leaves_nothing_that_counts(product: Product) -> None:
     subscribe(product, FAILS_AT_RENEWAL)
-    refused = put(product, 3)
+    refused = put(product, 3, key="one")
     assert (refused.status, refused.code) == (402, "payment_needed")
     product.catch_up()
     assert (shown(product), invoices(product)) == ((0, None), [])
     product.advance("P2D")
     product.catch_up()
     assert (at_stripe(product), shown(product)) == ([("incomplete_expired", 3)], (0, None))
+    assert put(product, 3, key="one").code == "slots_not_paid"
 
 
 def test_an_order_that_waits_for_its_payment_gives_way_to_a_later_one(product: Product) -> None:

@@ -18,36 +18,22 @@ from billing.adapters.stripe import changes
 from billing.adapters.stripe import slots as at_stripe
 from billing.adapters.stripe.client import KeySpent
 from billing.adapters.stripe.slots import Found
-from billing.domain.catalog import Catalog, Cycle
 from billing.domain.errors import BillingError, Conflict, PaymentNeeded
-from billing.domain.money import Money
 from billing.domain.slots import (
-    MOST_SLOTS,
     Purchased,
-    Quote,
     SlotChange,
     one_more_paid_change,
-    prorated,
     purchased,
     require_room,
 )
-from billing.domain.subscription import Status, Subscription
-from billing.domain.times import rfc3339
+from billing.domain.subscription import Subscription
 from billing.usecases.overview import show_slots
+from billing.usecases.slot_prices import State, Terms, agreed, customer_of, look, stale
 from billing.usecases.snapshots import put_snapshot
-from billing.usecases.subscription import renewing
-from billing.views import SlotsPreview, SlotsView
+from billing.views import SlotsView
 
 _TRIES = 12
 _WAIT_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What slots are sold for, and whether Stripe adds taxes."""
-
-    catalog: Catalog
-    automatic_tax: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,44 +44,6 @@ class Order:
     by: str
     wanted: int
     quote: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What an order is decided on: the rows as they were read, and Stripe as it was after that."""
-
-    rows: AccountRows
-    base: Subscription
-    found: Found
-    terms: Terms
-
-    @property
-    def paid(self) -> Purchased:
-        return purchased(self.found.bought)
-
-    @property
-    def price(self) -> Money:
-        bought = self.found.bought
-        currency = self.base.price.currency
-        return bought.price if bought else self.terms.catalog.slot_price(currency).money
-
-
-@dataclass(frozen=True, slots=True)
-class _Offer:
-    due: Money
-    renews_at: datetime | None
-
-
-def preview_slots(account: str, wanted: int, terms: Terms, now: datetime) -> SlotsPreview:
-    """What `wanted` slots cost at once and from their renewal on.
-
-    Raises Conflict `not_subscribed`, `subscription_ending`, `payment_due`, `contact_support`,
-    `slots_in_use`.
-    """
-    state = _look(accounts.load(account), terms)
-    if wanted < state.paid.now:
-        require_room(wanted, state.rows.team.holders(now))
-    return _preview(state, wanted, now)
 
 
 def change_slots(order: Order, command: Command, terms: Terms, now: datetime) -> SlotsView:
@@ -116,7 +64,7 @@ def change_slots(order: Order, command: Command, terms: Terms, now: datetime) ->
             if accepted is not None and (change is None or change.id != command.id):
                 raise _overtaken()
             if change is None or (change.unpaid and change.id != command.id):
-                _reserve(_look(rows, terms), order, command, now)
+                _reserve(look(rows, terms), order, command, now)
             elif change.id != command.id and change.being_asked(now):
                 runtime.sleep(_WAIT_SECONDS * (0.5 + runtime.jitter()))
             else:
@@ -136,7 +84,7 @@ def settle_order(account: str, now: datetime) -> None:
         change = rows.slots.change
         if change is None or change.stands(now):
             return
-        found = at_stripe.find(_customer(rows))
+        found = at_stripe.find(customer_of(rows))
         try:
             if purchased(found.bought).achieves(change):
                 _fulfil(rows, found, change, now)
@@ -156,104 +104,10 @@ def _read(account: str) -> AccountRows:
     return replace(rows, slots=slots, versions=versions)
 
 
-def _look(rows: AccountRows, terms: Terms) -> _State:
-    base = renewing(rows)
-    found = at_stripe.find(_customer(rows))
-    bought = found.bought
-    if bought is not None and bought.cycle is not Cycle.MONTHLY:
-        raise Conflict("contact_support", "Yearly slots are changed by Support.")
-    if bought is not None and bought.status is not Status.ACTIVE:
-        raise Conflict("payment_due", "The slots' last renewal is not paid yet. Pay it first.")
-    return _State(rows, base, found, terms)
-
-
-def _customer(rows: AccountRows) -> str:
-    assert rows.account is not None
-    assert rows.account.customer is not None
-    return rows.account.customer
-
-
-def _preview(state: _State, wanted: int, at: datetime) -> SlotsPreview:
-    bought = state.found.bought
-    at = _charged_from(bought, at)
-    offer = _offer(state, wanted, at)
-    quote = Quote(bought.id if bought else "", state.paid.now, wanted, at, offer.due)
-    return {
-        "purchased": wanted,
-        "due_now": offer.due.view(),
-        "from_next_renewal": (state.price * wanted).view(),
-        "effective_at": rfc3339(offer.renews_at) if offer.renews_at else None,
-        "quote": quote.text,
-    }
-
-
-def _offer(state: _State, wanted: int, at: datetime) -> _Offer:
-    """Stripe shows no price of a change while a schedule holds the subscription, so then it is
-    worked out as Stripe does it, and Stripe is asked again once the schedule is released."""
-    found = state.found
-    nothing = Money(0, state.price.currency)
-    if found.bought is None:
-        if wanted == 0:
-            return _Offer(nothing, None)
-        price = state.terms.catalog.slot_price(state.base.price.currency).lookup_key
-        tax = state.terms.automatic_tax
-        first = at_stripe.price_first(_customer(state.rows), price, wanted, automatic_tax=tax)
-        return _Offer(first.due, first.renews_at)
-    if wanted <= state.paid.now:
-        return _Offer(nothing, found.bought.period_end)
-    if found.scheduled:
-        return _Offer(prorated(found.bought, wanted, at), found.bought.period_end)
-    return _Offer(at_stripe.price_more(found, wanted, at), found.bought.period_end)
-
-
-def _agreed(state: _State, order: Order, now: datetime) -> tuple[Money | None, datetime]:
-    """What the customer agreed to pay, None if they named no sum, and from when it counts.
-
-    A quote is of a change, not of a number: where others have changed the number meanwhile, the
-    new quote is for as many more as the old one. Raises Conflict `quote_stale`.
-    """
-    charged_from = _charged_from(state.found.bought, now)
-    if order.quote is None:
-        return None, charged_from
-    quote, present = Quote.read(order.quote), state.paid.now
-    if order.wanted <= present and (quote is None or quote.wanted <= quote.present):
-        return None, charged_from
-    if quote is not None and _holds(quote, state, order, now):
-        return quote.due, quote.at
-    raise _stale(state, order.wanted, quote, now)
-
-
-def _charged_from(bought: Subscription | None, now: datetime) -> datetime:
-    """A request that began earlier may meet a period that began while it ran."""
-    return now if bought is None else max(now, bought.period_start)
-
-
-def _holds(quote: Quote, state: _State, order: Order, now: datetime) -> bool:
-    bought = state.found.bought
-    of_now = (bought.id if bought else "", state.paid.now, order.wanted)
-    in_period = bought is None or quote.at >= bought.period_start
-    of_quote = (quote.subscription, quote.present, quote.wanted)
-    holds = of_quote == of_now and quote.fresh(now) and in_period
-    return holds and _offer(state, order.wanted, quote.at).due == quote.due
-
-
-def _stale(state: _State, wanted: int, quote: Quote | None, now: datetime) -> Conflict:
-    """With the new quote, for which Stripe is looked at again: the state may be the stale one."""
-    state = _look(state.rows, state.terms)
-    present = state.paid.now
-    if quote is not None and quote.wanted > quote.present != present:
-        wanted = min(present + quote.wanted - quote.present, MOST_SLOTS)
-    return Conflict(
-        "quote_stale",
-        f"The price has changed. There are {present} slots now; look at the price for {wanted}.",
-        {"preview": _preview(state, wanted, now)},
-    )
-
-
-def _reserve(state: _State, order: Order, command: Command, now: datetime) -> None:
+def _reserve(state: State, order: Order, command: Command, now: datetime) -> None:
     """From here on the order is the account's only one, and nobody is invited beyond it."""
     rows, paid = state.rows, state.paid
-    due, charged_from = _agreed(state, order, now)
+    due, charged_from = agreed(state, order.wanted, order.quote, now)
     if order.wanted < paid.now:
         require_room(order.wanted, rows.team.holders(now))
     change = SlotChange(
@@ -290,7 +144,7 @@ def _finish(
 
     Returns what its command is told where it did not come true. Raises KeySpent, StaleWrite.
     """
-    found = at_stripe.find(_customer(rows))
+    found = at_stripe.find(customer_of(rows))
     paid = purchased(found.bought)
     asked = change.unpaid or (paid.achieves(change) and found.unpaid is None)
     if not asked and change.stands(now) and paid.now == change.present and _goes_on(rows):
@@ -302,7 +156,7 @@ def _finish(
         except (Conflict, PaymentNeeded) as refusal:
             _give_up(rows)
             return refusal
-        found = at_stripe.find(_customer(rows))
+        found = at_stripe.find(customer_of(rows))
         paid = purchased(found.bought)
     if paid.achieves(change):
         _fulfil(rows, found, change, now)
@@ -362,7 +216,7 @@ def _buy_first(rows: AccountRows, change: SlotChange, terms: Terms) -> None:
         return
     at_stripe.buy_first(
         rows.id,
-        _customer(rows),
+        customer_of(rows),
         rows.base.id,
         terms.catalog.slot_price(rows.base.price.currency).lookup_key,
         change,
@@ -372,11 +226,11 @@ def _buy_first(rows: AccountRows, change: SlotChange, terms: Terms) -> None:
 
 def _require_quoted(rows: AccountRows, change: SlotChange, terms: Terms, now: datetime) -> None:
     """The quote was worked out here. Raises Conflict `quote_stale` if Stripe sees it otherwise."""
-    state = _look(rows, terms)
+    state = look(rows, terms)
     if change.due is None or not change.due.amount:
         return
     if at_stripe.price_more(state.found, change.wanted, change.charged_from) != change.due:
-        raise _stale(state, change.wanted, None, now)
+        raise stale(state, change.wanted, None, now)
 
 
 def _fulfil(rows: AccountRows, found: Found, change: SlotChange, now: datetime) -> None:
@@ -395,7 +249,7 @@ def _fulfil(rows: AccountRows, found: Found, change: SlotChange, now: datetime) 
 
 def _give_up(rows: AccountRows) -> None:
     """What Stripe says holds again."""
-    paid = purchased(at_stripe.find(_customer(rows)).bought)
+    paid = purchased(at_stripe.find(customer_of(rows)).bought)
     slots = replace(rows.slots, change=None, pending_purchased=paid.pending)
     write = Transaction()
     _put_slots(write, replace(rows, slots=slots))
