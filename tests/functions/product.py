@@ -243,14 +243,14 @@ class Product:
             found += self.at_stripe.v1.subscriptions.list(wanted).data
         return found
 
-    def buy_slots_at_stripe(self, quantity: int) -> str:
-        """A slots subscription as the product makes it; returns its id."""
-        (base,) = self.subscriptions()
+    def buy_slots_at_stripe(self, quantity: int, kind: str = "slots") -> str:
+        """A slots subscription as the product makes it, or an add-on; returns its id."""
+        base = self.subscriptions()[-1]
         wanted: Any = {
             "customer": self.customers()[0].id,
             "default_payment_method": base.default_payment_method,
             "items": [{"price": price_id("slot_monthly_usd"), "quantity": quantity}],
-            "metadata": {"account_id": self.account, "kind": "slots"},
+            "metadata": {"account_id": self.account, "kind": kind},
         }
         return self.at_stripe.v1.subscriptions.create(wanted).id
 

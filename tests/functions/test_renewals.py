@@ -20,7 +20,7 @@ from billing.domain.times import parse_rfc3339, rfc3339
 from tests.factories import NOON, member
 from tests.factories import subscription as snapshot
 from tests.functions.product import FAILS_AT_RENEWAL, VISA, Product
-from tests.functions.team import MIA, invite, join, record, slots
+from tests.functions.team import MIA, invite, join, record, remove, slots
 
 DAY = timedelta(days=1)
 
@@ -253,10 +253,15 @@ def test_after_the_end_a_new_subscription_brings_members_and_slots_to_buy_back(
     assert overdue.billing()["access"]["state"] == "active"
 
 
-def test_an_invitation_that_ran_out_is_put_right_and_told(subscribed: Product) -> None:
+def test_a_pending_invitation_holds_a_slot_an_expired_or_withdrawn_one_frees_it(
+    subscribed: Product,
+) -> None:
     subscribed.buy_slots(1)
     subscribed.catch_up()
+    remove(subscribed, invite(subscribed, MIA).json["id"])
+    assert slots(subscribed) == (1, 0, 0, 1)
     invited = invite(subscribed, MIA).json
+    assert slots(subscribed) == (1, 1, 1, 0)
     subscribed.go_to(parse_rfc3339(invited["expires_at"]))
     assert subscribed.sweep() == {"done": 1, "failed": 0}
     rows = accounts.load(subscribed.account)
@@ -277,19 +282,19 @@ def test_an_invitation_sent_again_runs_out_fourteen_days_after_that(subscribed: 
     assert slots(subscribed) == (1, 1, 1, 0)
 
 
-def test_a_hundred_invitations_run_out_in_one_run(subscribed: Product) -> None:
+def test_more_invitations_than_a_transaction_holds_run_out_in_one_run(subscribed: Product) -> None:
     write = Transaction()
-    for number in range(99):
+    for number in range(60):
         invited = member(f"m{number}", status=MemberStatus.INVITED, expires_at=NOON)
         accounts.put_member(write, subscribed.account, invited, version=0)
-    accounts.put_slots(write, subscribed.account, Slots(99), version=0)
+    accounts.put_slots(write, subscribed.account, Slots(60), version=0)
     write.commit()
     subscribed.advance("PT1H")
     assert subscribed.sweep() == {"done": 1, "failed": 0}
     rows = accounts.load(subscribed.account)
     assert rows.slots.occupied == 0
     assert {each.status for each in rows.members.values() if each.subject} == {MemberStatus.EXPIRED}
-    assert len(told(subscribed, "member.invitation_expired")) == 99
+    assert len(told(subscribed, "member.invitation_expired")) == 60
 
 
 def test_one_account_that_fails_stops_no_other_and_a_person_is_called(

@@ -107,9 +107,12 @@ def test_cancelled_keeps_access_to_the_last_paid_second_and_is_never_billed_agai
     assert len(subscribed.call("GET /invoices").json["items"]) == 1
 
 
-def test_slots_and_add_on_end_with_it(subscribed: Product) -> None:
+def test_no_invoice_after_a_cancellation_at_period_end_for_slots_and_add_on_neither(
+    subscribed: Product,
+) -> None:
     subscribed.advance("P10D")
     subscribed.buy_slots_at_stripe(3)
+    subscribed.buy_slots_at_stripe(1, kind="add_on")
     subscribed.catch_up()
     ends = subscribed.command("POST /subscription/cancel").json["ends_at"]
     at_stripe = {each.cancel_at for each in subscribed.subscriptions()}
