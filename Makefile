@@ -2,6 +2,7 @@
 # make up       the same in the background; addresses in .local/stack.json
 # make down     ends it
 # make test     everything: checks, unit tests, the running stack, a real browser
+# make simulate histories with faults, until SEEDS of them are played (SEEDS=1000000 JOBS=2 FIRST=0)
 # make check    lint, types and templates only
 # make openapi  writes the OpenAPI document anew from the code
 # make tour     makes the README's screenshots anew
@@ -12,7 +13,7 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 VENV = .venv/bin/python
 
-.PHONY: run up down token test check openapi tour
+.PHONY: run up down token test simulate check openapi tour
 
 run: environment-local
 	@$(VENV) -m infra.local.stack run
@@ -28,6 +29,11 @@ token: environment-local
 
 test: check
 	@$(VENV) -m pytest --numprocesses=2
+
+simulate: environment-dev
+	@PYTHONPATH=.:layers/common:functions $(VENV) -m tests.simulation.histories \
+		--seeds $(or $(SEEDS),1000000) --jobs $(or $(JOBS),2) --first $(or $(FIRST),0) \
+		$(if $(SEED),--seed $(SEED))
 
 check: environment-dev
 	@$(VENV) -m ruff check --quiet .

@@ -43,6 +43,8 @@ _missed: list[str] = []
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What shares a running stack, a browser or a module's sandbox stays in one process."""
     for item in items:
+        if item.get_closest_marker("xdist_group"):
+            continue
         fixtures = getattr(item, "fixturenames", ())
         shared = (each for each in ("stack", "browser") if each in fixtures)
         item.add_marker(pytest.mark.xdist_group(next(shared, str(item.path))))

@@ -1,0 +1,355 @@
+"""Planted bugs: each a small change to the code under test, which the oracles must catch.
+
+A harness that finds nothing may be blind. So every run breaks the product on purpose, one way after
+the other, and wants each seen.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest.mock import patch
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+import webhook_process
+from billing import runtime
+from billing.adapters.dynamodb import history, ledger, marks
+from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
+from billing.adapters.stripe import changes, gateway
+from billing.domain import credits, members
+from billing.domain.access import Access, AccessState
+from billing.domain.account import CheckoutStatus, MemberStatus
+from billing.domain.credits import Cause
+from billing.usecases import checkout as opening
+from billing.usecases import credits as sending
+from billing.usecases import members as membership
+from billing.usecases import overview
+from tests.simulation.choices import Seeded
+from tests.simulation.oracles import Violation
+from tests.simulation.play import PROFILES, Plan, Theatre, plan
+from tests.simulation.table_port import TablePort
+
+_ANYTHING = "attribute_exists(pk) OR attribute_not_exists(pk)"
+
+
+@dataclass(frozen=True)
+class Bug:
+    """`profile` is the kind of histories in which it is looked for; `scripts` what people do in
+    them, where chance would take long to come upon it."""
+
+    name: str
+    profile: str
+    plant: Callable[[], AbstractContextManager[Any]]
+    scripts: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Caught:
+    oracle: str
+    histories: int
+
+
+def hunt(stage: Theatre, bug: Bug, at_most: int = 1_500) -> Caught | None:
+    """The first history in which it shows, of the same ones in every run; None if it hides."""
+    with bug.plant():
+        for seed in range(at_most):
+            choices = Seeded(seed)
+            wanted = plan(choices.random, bug.profile)
+            if bug.scripts:
+                wanted = Plan(PROFILES[bug.profile][0], bug.scripts)
+            try:
+                stage.play(choices, wanted)
+            except Violation as violation:
+                return Caught(violation.oracle, seed + 1)
+    return None
+
+
+def _patched(place: Any, name: str, made: Callable[[Any], Any]) -> Callable[[], Any]:
+    """`made` makes of what is there what it is replaced by."""
+    return lambda: patch.object(place, name, made(getattr(place, name)))
+
+
+def _unconditional(*sort_keys: str) -> Callable[[], Any]:
+    """Rows with such sort keys are written over whatever is there."""
+
+    def made(whole: Any) -> Any:
+        def replace_row(self: Transaction, item: Any, *, version: int) -> None:
+            if item["sk"].startswith(sort_keys):
+                row = {**item, "version": version + 1}
+                self._put(row, _ANYTHING, {}, StaleWrite(item["sk"]))
+            else:
+                whole(self, item, version=version)
+
+        return replace_row
+
+    return _patched(Transaction, "replace", made)
+
+
+def _without(place: Any, name: str) -> Callable[[], Any]:
+    return _patched(place, name, lambda _: _nothing)
+
+
+def _in_two_commits(first: Callable[[Any], bool]) -> Callable[[], Any]:
+    """The writes that `first` picks are committed before the others."""
+
+    def made(whole: Any) -> Any:
+        def commit(self: Transaction) -> None:
+            pairs = list(zip(self._writes, self._errors, strict=True))
+            for wanted in (True, False):
+                part = Transaction()
+                for write, error in pairs:
+                    if first(write) is wanted:
+                        part._add(write, error)
+                if part._writes:
+                    whole(part)
+
+        return commit
+
+    return _patched(Transaction, "commit", made)
+
+
+def _key_of(write: Any) -> str:
+    (inner,) = write.values()
+    key = inner.get("Item") or inner["Key"]
+    return f"{key['pk']['S']} {key['sk']['S']}"
+
+
+def _commit_that_ignores(*errors: type[BaseException]) -> Callable[[], Any]:
+    def made(whole: Any) -> Any:
+        def commit(self: Transaction) -> None:
+            try:
+                whole(self)
+            except errors:
+                return
+
+        return commit
+
+    return _patched(Transaction, "commit", made)
+
+
+def _deaf_to(heard: Callable[[Exception], bool]) -> Callable[[], Any]:
+    """Such an answer of the table counts as if all were well."""
+
+    def made(whole: Any) -> Any:
+        def transact(self: TablePort, **asked: Any) -> Any:
+            try:
+                return whole(self, **asked)
+            except (ClientError, BotoCoreError) as error:
+                if heard(error):
+                    return {}
+                raise
+
+        return transact
+
+    return _patched(TablePort, "transact_write_items", made)
+
+
+def _of_a_conflict(error: Exception) -> bool:
+    return "TransactionConflict" in str(error)
+
+
+def _of_nobody(error: Exception) -> bool:
+    return isinstance(error, BotoCoreError)
+
+
+def _first_fetch_kept() -> Any:
+    """What was fetched once is not fetched again."""
+    whole, known = gateway.subscription, dict[str, Any]()
+
+    def subscription_once(name: str) -> Any:
+        if runtime.now().timestamp() < known.get("until", 0):
+            known.clear()
+        known["until"] = runtime.now().timestamp()
+        if name not in known:
+            known[name] = whole(name)
+        return known[name]
+
+    return patch.object(gateway, "subscription", subscription_once)
+
+
+def _random_cause() -> Any:
+    def made(**given: Any) -> Any:
+        return Cause(**{**given, "id": runtime.unique()})
+
+    return patch.object(sending, "Cause", made)
+
+
+def _random_customer_key() -> Any:
+    whole = gateway.create_customer
+
+    def create(account: Any) -> str:
+        number = int(runtime.unique()[:8], 16)
+        return whole(replace(account, customer_generation=number))
+
+    return patch.object(gateway, "create_customer", create)
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    return
+
+
+def _entry_written_over() -> Any:
+    whole = Transaction.insert
+
+    def insert(self: Transaction, item: Any, *, otherwise: Any, table: str = "billing") -> None:
+        if item["pk"].startswith("ENTRY#"):
+            self._put(item, _ANYTHING, {}, otherwise, table)
+        else:
+            whole(self, item, otherwise=otherwise, table=table)
+
+    return patch.object(Transaction, "insert", insert)
+
+
+def _let_go(whole: Any) -> Any:
+    def process(message: str) -> None:
+        try:
+            whole(message)
+        except Exception:
+            return
+
+    return process
+
+
+def _with_slots(change: int) -> Callable[[Any], Any]:
+    """Decides as `whole` does and counts one more or less."""
+
+    def made(whole: Any) -> Any:
+        def decide(*given: Any) -> Any:
+            found = whole(*given)
+            if not found.written:
+                return found
+            slots = replace(found.slots, occupied=found.slots.occupied + change)
+            return replace(found, slots=slots)
+
+        return decide
+
+    return made
+
+
+def _roomier(whole: Any) -> Any:
+    return lambda self, purchased: whole(self, purchased) + 1
+
+
+def _keeping_access(whole: Any) -> Any:
+    def access_at(now: Any, base: Any, grace: Any) -> Any:
+        found = whole(now, base, grace)
+        return Access(AccessState.ACTIVE, None) if found.state is AccessState.ENDED else found
+
+    return access_at
+
+
+def _without_answer(whole: Any) -> Any:
+    def accept(*given: Any, **more: Any) -> None:
+        whole(*given, **{**more, "answer": None})
+
+    return accept
+
+
+def _forgetful_pages(whole: Any) -> Any:
+    """What a closed reservation was to replace is forgotten."""
+
+    def pages(rows: Any, choice: Any, now: Any) -> Any:
+        if rows.checkout is not None and rows.checkout.status is CheckoutStatus.CLOSED:
+            return ()
+        return whole(rows, choice, now)
+
+    return pages
+
+
+def _one_wallet_only(whole: Any) -> Any:
+    def append(write: Any, movement: Any, versions: Any) -> None:
+        first = dict(list(movement.wallets.items())[:1])
+        whole(write, replace(movement, wallets=first), versions)
+
+    return append
+
+
+def _never_closing(whole: Any) -> Any:
+    def open_or_close(write: Any, rows: Any, member: Any) -> None:
+        if member.status is MemberStatus.ACTIVE:
+            whole(write, rows, member)
+
+    return open_or_close
+
+
+_TWO_TABS = (("check out monthly", "pay every page"), ("check out annual", "pay every page"))
+_ONCE_MORE = (("check out monthly", "pay"), ("check out annual", *_TWO_TABS[1]))
+_TWO_MINDS = (("cancel", "resume"), ("cycle annual",))
+
+BUGS = (
+    Bug("the wallets are not written against what was read", "credits", _unconditional("WALLET#")),
+    Bug("an entry may be written over", "credits", _entry_written_over),
+    Bug("an entry's id is not the command's", "credits", _random_cause),
+    Bug(
+        "the entry commits before the wallets",
+        "credits",
+        _in_two_commits(lambda write: _key_of(write).startswith("ENTRY#")),
+    ),
+    Bug(
+        "the wallets commit before the entry",
+        "credits",
+        _in_two_commits(lambda write: "WALLET#" in _key_of(write)),
+    ),
+    Bug("the balance is not looked at", "credits", _without(credits, "_require")),
+    Bug("one wallet is forgotten", "credits", _patched(ledger, "append", _one_wallet_only)),
+    Bug(
+        "a removed member's wallet stays open",
+        "credits",
+        _patched(membership, "_open_or_close_wallet", _never_closing),
+    ),
+    Bug("SLOTS is not written against what was read", "team", _unconditional("SLOTS")),
+    Bug(
+        "there is room for one more",
+        "team",
+        _patched(
+            members.Slots,  # type: ignore[attr-defined]
+            "room",
+            _roomier,
+        ),
+    ),
+    Bug("removing somebody frees no slot", "team", _patched(members, "remove", _with_slots(1))),
+    Bug("accepting takes a second slot", "team", _patched(members, "accept", _with_slots(1))),
+    Bug(
+        "a member commits before SLOTS does",
+        "team",
+        _in_two_commits(lambda write: "SLOTS" not in _key_of(write)),
+    ),
+    Bug("what happens is not told", "team", _without(history, "append")),
+    Bug("a stale write counts as done", "team", _commit_that_ignores(StaleWrite)),
+    Bug("a transaction conflict counts as done", "team", _deaf_to(_of_a_conflict)),
+    Bug("no answer counts as done", "team", _deaf_to(_of_nobody)),
+    Bug(
+        "subscriptions are written over whatever is there",
+        "life",
+        _unconditional("SUBSCRIPTION#"),
+        _TWO_MINDS,
+    ),
+    Bug("what was fetched once is not fetched again", "life", _first_fetch_kept),
+    Bug("an event that fails is let go", "life", _patched(webhook_process, "_process", _let_go)),
+    Bug(
+        "what was lost counts as seen", "life", _patched(marks, "not_done", lambda _: lambda _: [])
+    ),
+    Bug("slots do not end with the base", "life", _without(changes, "end_with_base")),
+    Bug("the first answer is not kept", "life", _patched(marks, "accept_command", _without_answer)),
+    Bug("who has ended keeps access", "life", _patched(overview, "access_at", _keeping_access)),
+    Bug(
+        "another choice does not look for pages in the way",
+        "money",
+        _patched(opening, "_pages_in_the_way", lambda _: lambda *_: ()),
+        _TWO_TABS,
+    ),
+    Bug(
+        "a page that is replaced stays open",
+        "money",
+        _patched(gateway, "close_checkout", lambda _: lambda session: True),
+        _TWO_TABS,
+    ),
+    Bug(
+        "a page that was paid is forgotten",
+        "money",
+        _patched(opening, "_pages_in_the_way", _forgetful_pages),
+        _ONCE_MORE,
+    ),
+    Bug("a customer's key is made anew for each try", "money", _random_customer_key),
+)

@@ -1,0 +1,321 @@
+"""What is done in a history: a request as the page sends it, or an act at Stripe."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from billing import runtime as rt
+from billing.adapters.dynamodb import accounts, keys, ledger
+from billing.adapters.dynamodb.transaction import Transaction
+from billing.domain import credits
+from billing.domain.credits import Cause, Credits
+from billing.domain.members import member_id
+from infra.local.stripe_sandbox import orders
+from infra.local.stripe_sandbox.errors import StripeError
+from tests.functions.product import BANK_DEBIT, FAILS_AT_RENEWAL, VISA
+from tests.simulation.box import Box
+from tests.simulation.cloud import Answer, Cloud
+
+ACME, BETA = "acme", "beta"
+ACCOUNTS = (ACME, BETA)
+
+
+@dataclass
+class Done:
+    """A command and what its client was told in the end."""
+
+    command: str
+    account: str
+    answer: Answer
+    repeat: Callable[[], Answer]
+    repeatable: bool
+
+
+@dataclass
+class People:
+    """Those who act on an account. `pages` are the Checkouts that were handed out to them."""
+
+    cloud: Cloud
+    account: str
+    done: list[Done] = field(default_factory=list)
+    pages: list[str] = field(default_factory=list)
+    keys: int = 0
+
+    def manager(self) -> dict[str, Any]:
+        return {
+            "sub": f"ana-{self.account}",
+            "email": f"ana@{self.account}.test",
+            "email_verified": "true",
+            "name": "Ana",
+            "account_id": self.account,
+            "role": "manager",
+        }
+
+    def member(self, name: str) -> dict[str, Any]:
+        return self.manager() | {
+            "sub": f"user-{name}-{self.account}",
+            "email": f"{name}@{self.account}.test",
+            "name": name.title(),
+            "role": "member",
+        }
+
+    def id_of(self, name: str) -> str:
+        return member_id(self.account, f"{name}@{self.account}.test")
+
+    def key(self) -> str:
+        self.keys += 1
+        return f"{self.account}-key-{self.keys}"
+
+    def ask(
+        self, command: str, route: str, body: Any = None, *, keyed: bool, **more: Any
+    ) -> Answer:
+        claims = more.pop("claims", None) or self.manager()
+        key = self.key() if keyed else ""
+
+        def send() -> Answer:
+            return self.cloud.call(route, claims, body, key=key, **more)
+
+        answer = send()
+        self.done.append(Done(command, self.account, answer, send, keyed))
+        return answer
+
+
+Command = Callable[[People], Any]
+
+
+def check_out(plan: str, cycle: str) -> Command:
+    def command(people: People) -> None:
+        body = {"plan": plan, "cycle": cycle}
+        answer = people.ask("check out", "POST /subscription/checkout", body, keyed=True)
+        if answer.status == 201:
+            people.pages.append(answer.body["url"].rsplit("/", 1)[1].split("#")[0])
+
+    return command
+
+
+def pay_page(card: str, *, every: bool = False) -> Command:
+    """The last page that was handed out is paid, or every one, as far as Stripe takes it."""
+
+    def command(people: People) -> None:
+        for session in people.pages if every else people.pages[-1:]:
+            people.cloud.outside(f"{session[-4:]} is paid", _paid(people.cloud, session, card))
+
+    return command
+
+
+def _paid(cloud: Cloud, session: str, card: str) -> Callable[[], None]:
+    return lambda: _if_stripe_takes_it(
+        lambda: orders.pay_checkout(cloud.box, session, {"card": card})
+    )
+
+
+def invite(name: str) -> Command:
+    def command(people: People) -> None:
+        email = f"{name}@{people.account}.test"
+        people.ask(f"invite {name}", "POST /members", {"email": email}, keyed=False)
+
+    return command
+
+
+def accept(name: str) -> Command:
+    def command(people: People) -> None:
+        claims = people.member(name)
+        people.ask(f"accept {name}", "POST /invitations/accept", keyed=False, claims=claims)
+
+    return command
+
+
+def remove(name: str) -> Command:
+    def command(people: People) -> None:
+        path = {"id": people.id_of(name)}
+        people.ask(f"remove {name}", "DELETE /members/{id}", keyed=False, path=path)
+
+    return command
+
+
+def send(count: int, name: str) -> Command:
+    def command(people: People) -> None:
+        body = {"to": people.id_of(name), "credits": count}
+        people.ask(f"send {name}", "POST /credits/transfers", body, keyed=True)
+
+    return command
+
+
+def grant(count: int) -> Command:
+    """Given to the manager by nobody, to begin with."""
+
+    def command(people: People) -> None:
+        person = people.manager()["sub"]
+        rows = accounts.load(people.account)
+        cause = Cause(id=f"{people.account}-begins", account=people.account, by="", now=rt.now())
+        movement = credits.grant(rows.wallets[person], Credits(count), cause)
+        write = Transaction()
+        version = rows.version_of(keys.wallet_key(people.account, person))
+        ledger.append(write, movement, {person: version})
+        write.commit()
+
+    return command
+
+
+def change_cycle(cycle: str) -> Command:
+    def command(people: People) -> None:
+        people.ask(f"cycle {cycle}", "PUT /subscription/cycle", {"cycle": cycle}, keyed=True)
+
+    return command
+
+
+def change_slots(count: int, *, quoted: bool = False) -> Command:
+    """With a quote, after a look at the price."""
+
+    def command(people: People) -> None:
+        body: dict[str, Any] = {"purchased": count}
+        if quoted:
+            seen = people.cloud.call("POST /slots/preview", people.manager(), body)
+            if seen.status != 200:
+                return
+            body["quote"] = seen.body["quote"]
+        people.ask(f"slots {count}", "PUT /slots", body, keyed=True)
+
+    return command
+
+
+def cancel(people: People) -> None:
+    people.ask("cancel", "POST /subscription/cancel", {}, keyed=False)
+
+
+def resume(people: People) -> None:
+    people.ask("resume", "POST /subscription/resume", {}, keyed=False)
+
+
+def new_card(people: People) -> None:
+    answer = people.ask("card", "POST /subscription/card", keyed=True)
+    if answer.status == 201:
+        people.pages.append(answer.body["url"].rsplit("/", 1)[1].split("#")[0])
+
+
+def look(people: People) -> None:
+    people.cloud.call("GET /billing", people.manager())
+
+
+def pay_invoice(people: People) -> None:
+    """The newest of the list that is open."""
+    listed = people.cloud.call("GET /invoices", people.manager(), query={"status": "open"})
+    for invoice in listed.body.get("items", [])[:1]:
+        path = {"id": invoice["id"]}
+        people.ask("pay invoice", "POST /invoices/{id}/pay", keyed=True, path=path)
+
+
+def end_at_stripe(people: People) -> None:
+    """Somebody ends the base in Stripe's dashboard."""
+    box = people.cloud.box
+    for subscription in box.all("subscription"):
+        if of(people.account, subscription) and subscription["status"] != "canceled":
+            ended = box.calling("DELETE", f"/v1/subscriptions/{subscription['id']}")
+            people.cloud.outside("ended at Stripe", ended)
+            return
+
+
+def buy_slots(count: int) -> Command:
+    """At Stripe, as the product does it."""
+
+    def command(people: People) -> None:
+        box = people.cloud.box
+        (base,) = (each for each in box.all("subscription") if of(people.account, each))
+        wanted = {
+            "customer": base["customer"],
+            "default_payment_method": base["default_payment_method"],
+            "items": [{"price": people.cloud.prices["slot_monthly_usd"], "quantity": count}],
+            "metadata": {"account_id": people.account, "kind": "slots"},
+        }
+        people.cloud.outside("slots are bought", box.calling("POST", "/v1/subscriptions", wanted))
+
+    return command
+
+
+def of(account: str, stripe_object: Any) -> bool:
+    return bool(stripe_object["metadata"].get("account_id") == account)
+
+
+def settle(succeed: bool) -> Command:
+    """What waits for the bank is answered."""
+
+    def command(people: People) -> None:
+        box = people.cloud.box
+        for intent in box.all("payment_intent"):
+            if intent["status"] == "processing":
+                people.cloud.outside("the bank answers", _settled(box, intent["id"], succeed))
+
+    return command
+
+
+def _settled(box: Box, intent: str, succeed: bool) -> Callable[[], None]:
+    return lambda: _if_stripe_takes_it(
+        lambda: orders.settle_payment(box, intent, {"succeed": succeed})
+    )
+
+
+def wait(seconds: int) -> Command:
+    def command(people: People) -> None:
+        people.cloud.pass_time(seconds)
+
+    return command
+
+
+def reconcile(people: People) -> None:
+    people.cloud.reconcile()
+
+
+def renewals(people: People) -> None:
+    people.cloud.renewals()
+
+
+def _if_stripe_takes_it(do: Callable[[], Any]) -> None:
+    try:
+        do()
+    except StripeError:
+        return
+
+
+HOUR, DAY = 3_600, 86_400
+
+COMMANDS: dict[str, Command] = {
+    "check out monthly": check_out("starter", "monthly"),
+    "check out annual": check_out("starter", "annual"),
+    "pay": pay_page(VISA),
+    "pay every page": pay_page(VISA, every=True),
+    "pay by a card that fails later": pay_page(FAILS_AT_RENEWAL),
+    "pay by debit": pay_page(BANK_DEBIT),
+    "debit comes": settle(True),
+    "debit fails": settle(False),
+    "invite mia": invite("mia"),
+    "invite ben": invite("ben"),
+    "invite cleo": invite("cleo"),
+    "accept mia": accept("mia"),
+    "accept ben": accept("ben"),
+    "remove mia": remove("mia"),
+    "remove ben": remove("ben"),
+    "send 3 mia": send(3, "mia"),
+    "send 7 mia": send(7, "mia"),
+    "send 6 ben": send(6, "ben"),
+    "slots 0": change_slots(0),
+    "slots 1": change_slots(1),
+    "slots 2": change_slots(2),
+    "slots 3": change_slots(3),
+    "slots 4": change_slots(4),
+    "slots 3, quoted": change_slots(3, quoted=True),
+    "cycle quarterly": change_cycle("quarterly"),
+    "cycle annual": change_cycle("annual"),
+    "cycle monthly": change_cycle("monthly"),
+    "cancel": cancel,
+    "resume": resume,
+    "card": new_card,
+    "look": look,
+    "pay invoice": pay_invoice,
+    "end at Stripe": end_at_stripe,
+    "reconcile": reconcile,
+    "renewals": renewals,
+    "an hour": wait(HOUR),
+    "15 days": wait(15 * DAY),
+    "32 days": wait(32 * DAY),
+    "31 days": wait(31 * DAY),
+}

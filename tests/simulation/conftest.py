@@ -1,0 +1,11 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.simulation.play import Theatre, theatre
+
+
+@pytest.fixture
+def stage() -> Iterator[Theatre]:
+    with theatre() as stage:
+        yield stage

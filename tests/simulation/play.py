@@ -1,0 +1,212 @@
+"""Histories: where they begin, what is done in them, and what must hold at their end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+
+from billing.domain.catalog import load_catalog
+from infra.stripe_setup import apply_catalog
+from tests.simulation.choices import Aim, Scripted, Seeded
+from tests.simulation.cloud import Beginning, Cloud, plugged_in
+from tests.simulation.commands import ACCOUNTS, ACME, COMMANDS, HOUR, People, buy_slots, grant
+from tests.simulation.oracles import Watcher, at_rest
+from tests.simulation.scheduler import Choices
+from tests.simulation.stripe_port import BROKEN, UNREACHABLE
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What several people do at once, each one thing after the other."""
+
+    beginning: str
+    scripts: tuple[tuple[str, ...], ...]
+
+
+_JOIN = ("invite", "accept")
+_CREDITS = (
+    *("send 3 mia", "send 7 mia", "send 6 ben", "send 3 mia", "send 6 ben"),
+    *("remove mia", "invite mia", "accept mia"),
+)
+_TEAM = (
+    *("invite mia", "invite ben", "invite cleo", "accept mia", "accept ben"),
+    *("remove mia", "invite mia"),
+)
+_SLOTS = (
+    *("slots 3", "slots 4", "slots 1", "slots 2", "slots 0", "slots 3, quoted", "slots 3"),
+    *("invite mia", "invite ben", "cancel", "look"),
+)
+_LIFE = (
+    *("cycle annual", "cycle monthly", "cancel", "resume", "card", "pay", "end at Stripe"),
+    *("an hour", "31 days", "reconcile", "look", "invite mia", "15 days", "renewals"),
+)
+_OVERDUE = (
+    *("pay invoice", "card", "pay", "cancel", "resume", "look", "15 days"),
+    *("send 3 mia", "renewals", "cycle annual"),
+)
+_MONEY = (
+    *("check out monthly", "check out monthly", "check out annual", "pay", "pay", "pay by debit"),
+    *("debit comes", "debit fails", "an hour", "reconcile", "cancel"),
+)
+PROFILES = {
+    "credits": ("full", _CREDITS),
+    "team": ("team", _TEAM),
+    "slots": ("team", _SLOTS),
+    "life": ("full", _LIFE),
+    "overdue": ("overdue", _OVERDUE),
+    "money": ("new", _MONEY),
+}
+_OFTEN = {"credits": 24, "team": 12, "slots": 1, "life": 1, "overdue": 1, "money": 1}
+_LOTS = [profile for profile, tickets in _OFTEN.items() for _ in range(tickets)]
+
+
+def plan(random: Random, profile: str = "") -> Plan:
+    """By chance; of one profile if told."""
+    beginning, commands = PROFILES[profile or random.choice(_LOTS)]
+    scripts = [
+        tuple(random.choices(commands, k=random.choice((1, 1, 2))))
+        for _ in range(random.choice((1, 2, 2, 3)))
+    ]
+    if beginning == "new":
+        scripts[0] = ("check out monthly", "pay", *scripts[0])
+    return Plan(beginning, tuple(scripts))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One person's plan that leads to calls of some kinds; `before` are faults on the way."""
+
+    plan: Plan
+    before: tuple[Aim, ...] = ()
+    cold: bool = False
+
+    def choices(self, seed: int, aim: Aim) -> Seeded:
+        return Seeded(seed, (*self.before, aim), cold=self.cold)
+
+
+def _scene(
+    beginning: str, *commands: str, before: tuple[Aim, ...] = (), cold: bool = False
+) -> Scene:
+    return Scene(Plan(beginning, (commands,)), before, cold)
+
+
+SCENES = (
+    _scene("new", "check out monthly", "check out annual", "pay"),
+    _scene("new", "check out monthly", cold=True),
+    _scene("new", "check out monthly", "pay", "check out annual"),
+    _scene("new", "check out monthly", before=(Aim("stripe POST /v1/customers", BROKEN),)),
+    _scene("full", "cycle annual", "reconcile"),
+    _scene(
+        "new",
+        *("check out monthly", "pay"),
+        before=(Aim("stripe GET /v1/checkout/sessions/{session}", UNREACHABLE),),
+    ),
+    _scene("team", "invite mia", "accept mia", "remove mia"),
+    _scene("full", "send 3 mia", "look"),
+    _scene("full", "cycle annual", "cycle monthly"),
+    _scene("full", "cycle annual", "cycle quarterly"),
+    _scene("full", "cycle annual", "cancel", "resume"),
+    _scene("team", "slots 3, quoted", "slots 1", "slots 4"),
+    _scene("team", "slots 1", "slots 3, quoted", "slots 0", "slots 1"),
+    _scene("full", "card", "pay"),
+    _scene("full", "31 days"),
+    _scene("overdue", "card", "pay"),
+    _scene("overdue", "pay invoice"),
+    _scene("overdue", "cancel"),
+)
+"""Together they make every kind of call there is."""
+
+
+_NOWHERE = Aim("", "")
+
+
+class Theatre:
+    """A cloud with the functions plugged in, and the beginnings of histories."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self.beginnings: dict[str, Beginning] = {}
+        self._build()
+
+    def play(self, choices: Choices, plan: Plan, told: list[str] | None = None) -> None:
+        cloud = self.cloud
+        beginning = self.beginnings[plan.beginning]
+        cloud.begin(choices, beginning, told)
+        people = People(cloud, ACCOUNTS[0])
+        cloud.watchers.append(Watcher(cloud))
+        cloud.play([partial(_perform, people, script) for script in plan.scripts])
+        choices.quiet = True
+        if cloud.lost or choices.random.random() < 0.05:
+            cloud.play([cloud.reconcile])
+        at_rest(cloud, people, beginning)
+
+    def _build(self) -> None:
+        cloud = self.cloud
+        cloud.begin(Scripted())
+        cloud.play([lambda: apply_catalog(cloud.client, load_catalog().products)])
+        cloud.play([lambda: self._warm()])
+        self.beginnings["new"] = cloud.keep("new")
+        for account in ACCOUNTS:
+            self._subscribe(People(cloud, account))
+        cloud.play([lambda: cloud.pass_time(2 * HOUR)])
+        cloud.play([cloud.reconcile])
+        self.beginnings["team"] = cloud.keep("team")
+        self._fill()
+        self._fall_behind()
+        self._find_aims()
+
+    def _subscribe(self, people: People) -> None:
+        script = [COMMANDS[name] for name in ("look", "check out monthly", "pay")]
+        for command in (*script, buy_slots(2), grant(10)):
+            self.cloud.play([partial(command, people)])
+
+    def _fill(self) -> None:
+        """Both slots are taken."""
+        cloud = self.cloud
+        acme = People(cloud, ACME)
+        members = tuple(f"{what} {who}" for who in ("mia", "ben") for what in _JOIN)
+        cloud.play([partial(_perform, acme, members)])
+        self.beginnings["full"] = cloud.keep("full")
+
+    def _fall_behind(self) -> None:
+        """The renewal could not be charged."""
+        cloud = self.cloud
+        cloud.begin(Scripted(), self.beginnings["new"])
+        acme = People(cloud, ACME)
+        script = ("look", "check out monthly", "pay by a card that fails later", "32 days")
+        cloud.play([partial(_perform, acme, script)])
+        self.beginnings["overdue"] = cloud.keep("overdue")
+
+    def _find_aims(self) -> None:
+        """Which fault at which kind of call each scene can have."""
+        found: dict[tuple[str, str], int] = {}
+        for number, scene in enumerate(SCENES):
+            self.play(scene.choices(0, _NOWHERE), scene.plan)
+            for pair in self.cloud.scheduler.reached:
+                found.setdefault(pair, number)
+        self.aims = sorted((number, *pair) for pair, number in found.items())
+
+    def play_aimed(self, seed: int, number: int, told: list[str] | None = None) -> None:
+        """The history of a scene with one of the faults that it can have, at one of its calls."""
+        scene, kind, fault = self.aims[number % len(self.aims)]
+        aim = Aim(kind, fault, after=number // len(self.aims) // 2)
+        self.play(SCENES[scene].choices(seed, aim), SCENES[scene].plan, told)
+
+    def _warm(self) -> None:
+        for product in load_catalog().products:
+            for price in product.prices:
+                self.cloud.price_id(price.lookup_key)
+        self.cloud.warm_prices = dict(self.cloud.prices)
+
+
+def _perform(people: People, script: tuple[str, ...]) -> None:
+    for name in script:
+        COMMANDS[name](people)
+
+
+@contextmanager
+def theatre() -> Iterator[Theatre]:
+    cloud = Cloud()
+    with plugged_in(cloud):
+        yield Theatre(cloud)
