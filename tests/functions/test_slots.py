@@ -214,6 +214,22 @@ def test_slots_paid_for_after_the_subscription_was_cancelled_end_with_it(
     assert all(each.cancel_at is not None for each in product.subscriptions())
 
 
+def test_slots_that_were_to_be_fewer_end_with_a_subscription_that_is_ended_at_stripe(
+    shop: Product,
+) -> None:
+    """As somebody does in Stripe's dashboard, or by cancelling beside the lowering."""
+    bought(shop, 5)
+    put(shop, 2)
+    (base,) = (each for each in shop.subscriptions() if noted(each, "kind") == "subscription")
+    shop.at_stripe.v1.subscriptions.update(base.id, {"cancel_at_period_end": True})
+    shop.catch_up()
+    assert all(each.cancel_at is not None for each in shop.subscriptions())
+    shop.advance("P2M")
+    shop.catch_up()
+    assert {each.status for each in shop.subscriptions()} == {"canceled"}
+    assert invoices(shop) == [5 * 4900]
+
+
 def test_what_ends_or_is_overdue_buys_no_slots(shop: Product) -> None:
     shop.command("POST /subscription/cancel")
     assert (preview(shop, 1).code, put(shop, 1).code) == ("subscription_ending",) * 2

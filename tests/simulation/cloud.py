@@ -272,10 +272,17 @@ class Cloud:
         skew = 0.0
         if self.scheduler.fault("invocation", (SKEWED,)):
             skew = self.choices.random.choice((-2.0, 2.0, -30.0, 30.0))
-        task = self.spawn(name, lambda: _survived(function))
+        task = self.spawn(name, lambda: self._survived(name, function))
         task.skew, task.invocation = skew, True
         self.scheduler.wait_for(task)
         return None if task.given_up else task.answer
+
+    def _survived(self, name: str, function: Callable[[], Any]) -> Any:
+        try:
+            return function()
+        except Exception as error:
+            self.scheduler.tell(f"  {name} raises {error!r}")
+            return None
 
     def call(
         self,
@@ -351,13 +358,6 @@ def _processed(record: dict[str, Any]) -> str:
 
 def _updates(event: Body) -> bool:
     return bool(event["type"] == "invoice.updated")
-
-
-def _survived(function: Callable[[], Any]) -> Any:
-    try:
-        return function()
-    except Exception:
-        return None
 
 
 def _queue_lost(_: object) -> NoReturn:

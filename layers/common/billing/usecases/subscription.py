@@ -108,6 +108,8 @@ def follow_base(other: Subscription, base: Subscription, now: datetime) -> None:
     elif base.ends_at <= now or fresh.status in (Status.PAST_DUE, Status.UNPAID):
         changes.end_now(other.id)
     else:
+        # Stripe takes no end where a change is planned, and what ends needs none.
+        changes.release_plan(other.id)
         changes.end_with_base(other.id, base.ends_at)
 
 
