@@ -208,6 +208,7 @@ def test_slots_paid_for_after_the_subscription_was_cancelled_end_with_it(
     subscribe(product, ALWAYS_3DS)
     url = put(product, 2).json["url"]
     product.command("POST /subscription/cancel")
+    product.catch_up()
     approve(product, url)
     product.catch_up()
     assert shown(product) == (2, None)
