@@ -349,6 +349,10 @@ def test_data_unlimited_off_while_the_base_ends_ends_no_later_than_that(
     switch(subscribed, True, cycle="annual")
     ends = subscribed.command("POST /subscription/cancel").json["ends_at"]
     assert switch(subscribed, False).json["ends_at"] == ends
+    subscribed.command("POST /subscription/resume")
+    own_end = unlimited(subscribed)["ends_at"]
+    assert own_end > ends
+    assert switch(subscribed, True).json["ends_at"] is None
 
 
 def test_what_is_unpaid_of_an_add_on_is_not_asked_for_after_a_cancellation(

@@ -21,9 +21,8 @@ from billing.domain.errors import Conflict, PaymentNeeded
 
 _ENDED = ("canceled", "incomplete_expired")
 
-_SWITCHED_OFF = "switched_off"
-"""In the metadata of what an operator has ended, which Stripe's flags do not tell from what ends
-with the base."""
+_OWN_END = "own_end"
+"""In the metadata of what was to end by itself before the base's end came sooner."""
 
 
 _ENDED = ("canceled", "incomplete_expired")
@@ -113,14 +112,18 @@ def end_with_period(subscription_id: str, comment: str) -> None:
 
 
 def end_with_base(subscription_id: str, moment: datetime) -> None:
-    """It ends when the base does, at `moment`, and is kept if the base is."""
+    """It ends when the base does, at `moment`, and is kept if the base is; what was to end by
+    itself is noted, to do so again then."""
     with our_errors(), refusals():
+        notes = {"ends_with": "base"}
+        if client().v1.subscriptions.retrieve(subscription_id).cancel_at_period_end:
+            notes[_OWN_END] = "true"
         client().v1.subscriptions.update(
             subscription_id,
             {
                 "cancel_at": int(moment.timestamp()),
                 "proration_behavior": "none",
-                "metadata": {"ends_with": "base"},
+                "metadata": notes,
             },
         )
 
@@ -138,20 +141,22 @@ def end_now(subscription_id: str) -> None:
 
 
 def switch_off(subscription_id: str, comment: str) -> None:
-    """It ends with its period, also where the base is cancelled and kept before that."""
-    wanted: Any = {"metadata": {_SWITCHED_OFF: "true"}}
-    if comment:
-        wanted["cancellation_details"] = {"comment": comment}
+    """It ends with its period, or before that with the base, and with its period all the same if
+    the base is kept."""
+    wanted: Any = {"cancellation_details": {"comment": comment}} if comment else {}
     with our_errors(), refusals():
-        if client().v1.subscriptions.retrieve(subscription_id).cancel_at is None:
+        current = client().v1.subscriptions.retrieve(subscription_id)
+        if current.cancel_at is None:
             wanted["cancel_at_period_end"] = True
+        elif not current.cancel_at_period_end:
+            wanted["metadata"] = {_OWN_END: "true"}
         client().v1.subscriptions.update(subscription_id, wanted)
 
 
 def switch_on(subscription_id: str) -> None:
     """It renews again."""
     with our_errors(), refusals():
-        client().v1.subscriptions.update(subscription_id, {"metadata": {_SWITCHED_OFF: ""}})
+        client().v1.subscriptions.update(subscription_id, {"metadata": {_OWN_END: ""}})
     keep(subscription_id)
 
 
@@ -175,21 +180,21 @@ def end_unpaid(subscription_id: str) -> bool:
 
 
 def keep(subscription_id: str) -> None:
-    """Clears whichever way it was told to end. What was switched off ends with its own period
-    again."""
+    """Clears whichever way it was told to end, or lets it end by itself again where the base's end
+    had only come before that."""
+    forgotten = {"ends_with": "", _OWN_END: ""}
     with our_errors(), refusals():
         current = client().v1.subscriptions.retrieve(subscription_id)
-        if noted(current, _SWITCHED_OFF):
-            if not current.cancel_at_period_end:
-                client().v1.subscriptions.update(
-                    subscription_id, {"cancel_at_period_end": True, "metadata": {"ends_with": ""}}
-                )
+        if noted(current, _OWN_END):
+            client().v1.subscriptions.update(
+                subscription_id, {"cancel_at_period_end": True, "metadata": forgotten}
+            )
         elif current.cancel_at_period_end:
             client().v1.subscriptions.update(subscription_id, {"cancel_at_period_end": False})
         elif current.cancel_at is not None:
             client().v1.subscriptions.update(
                 subscription_id,
-                {"cancel_at": "", "proration_behavior": "none", "metadata": {"ends_with": ""}},
+                {"cancel_at": "", "proration_behavior": "none", "metadata": forgotten},
             )
 
 
