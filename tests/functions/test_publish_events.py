@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 import publish_events
 from billing.adapters import bus
@@ -20,10 +21,13 @@ class Bus:
     def __init__(self) -> None:
         self.heard: list[dict[str, Any]] = []
         self.refused: set[str] = set()
+        self.silent = False
         self.calls = 0
 
     def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:
         self.calls += 1
+        if self.silent:
+            raise ClientError({"Error": {"Code": "InternalException"}}, "PutEvents")
         assert len(Entries) <= 10
         answers = []
         for entry in Entries:
@@ -85,6 +89,11 @@ def test_from_the_first_that_the_bus_refused_the_stream_comes_again(listener: Bu
     assert publish(given[13:]) == []
     heard = {json.loads(entry["Detail"])["id"] for entry in listener.heard}
     assert len(heard) == 25
+
+
+def test_while_the_bus_does_not_answer_the_stream_waits(listener: Bus) -> None:
+    listener.silent = True
+    assert publish(records(25)) == ["0"]
 
 
 def test_a_malformed_row_is_named_after_those_before_it_were_told(listener: Bus) -> None:
