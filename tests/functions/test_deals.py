@@ -289,10 +289,9 @@ def test_other_terms_of_data_unlimited_hold_from_its_renewal(subscribed: Product
 def test_data_unlimited_off_ends_with_what_is_paid_and_is_never_billed_again(
     subscribed: Product,
 ) -> None:
-    switch(subscribed, True)
+    renews_at = switch(subscribed, True).json["renews_at"]
     off = switch(subscribed, False).json
-    assert (off["status"], off["renews_at"]) == ("active", None)
-    assert off["ends_at"] == subscribed.billing()["subscription"]["renews_at"]
+    assert (off["status"], off["renews_at"], off["ends_at"]) == ("active", None, renews_at)
     months_pass(subscribed, 1)
     assert unlimited(subscribed)["status"] == "none"
     assert sorted(totals(subscribed)) == [5900, 5900, 29900]
