@@ -33,11 +33,10 @@ export class Api {
     return this.#send(path, { method: "GET", signal });
   }
 
-  /** An answer of another `kind` than JSON, and where its next part begins. */
-  async text(path, kind, { signal } = {}) {
-    const headers = { accept: kind };
-    const response = await this.#send(path, { method: "GET", headers, signal }, (given) => given);
-    return { text: await response.text(), next: response.headers.get("x-next-cursor") };
+  /** One part of a CSV file, and the cursor of the next, null after the last. */
+  getCsv(path, { signal } = {}) {
+    const headers = { accept: "text/csv" };
+    return this.#send(path, { method: "GET", headers, signal }, readCsv);
   }
 
   /** `key` is the intent's idempotency key: the same repeats the request, another asks anew. */
@@ -100,6 +99,10 @@ async function readJson(response) {
     if (error.name === "AbortError") throw error;
     throw new Problem({ status: 502, code: "unreadable", detail: UNREADABLE });
   }
+}
+
+async function readCsv(response) {
+  return { text: await response.text(), next: response.headers.get("x-next-cursor") };
 }
 
 async function readProblem(response) {

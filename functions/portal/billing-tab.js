@@ -1,14 +1,18 @@
 import { Api } from "./api.js";
-import { CreditsSection } from "./credits.js";
 import { openDialog } from "./dialog.js";
 import { h } from "./dom.js";
+import { forgetCredits, purchaseNotice, purchaseOf } from "./buy-credits.js";
+import { LogSection } from "./credit-log.js";
+import { CreditsSection } from "./credits.js";
 import { InvoiceSection } from "./invoices.js";
 import { cardBefore } from "./card.js";
 import { cardNotice, joining, notYours, offerNotices, signedOut, welcome } from "./messages.js";
+import { OwnCredits } from "./own-credits.js";
 import { PlanSection, confirmingTitle } from "./plan.js";
 import { situation } from "./situation.js";
 import { TeamSection } from "./team.js";
 import { UnlimitedSection } from "./unlimited.js";
+import { OF_THE_TEAM, Usage } from "./usage.js";
 
 const STYLES = new URL("billing-tab.css", import.meta.url).href;
 
@@ -26,7 +30,7 @@ const LOOKS = 6;
  *
  * Attributes: `api-base`, the API's address (the page's own by default); `checkout`, `success` or
  * `cancelled`, how the browser came back from Checkout, and `card`, `saved` or `cancelled`, how it
- * came back from entering a card, and `credits`, `bought` or `cancelled`, from buying credits
+ * came back from entering a card, and `credits`, `bought` or `cancelled`, from buying a package
  * (removed once they are dealt with).
  * Properties: `token`, or `getToken({renew})`, which is asked before each request, and with
  * `renew: true` once after a 401.
@@ -47,15 +51,14 @@ export class BillingTab extends HTMLElement {
   #failed = false;
   #intents = new Map();
   #newCard = null;
+  #buying = null;
+  #own = null;
   #voice = h("p", { class: "spoken", role: "status" });
   #tab = h("div", { class: "tab" });
   /** What the sections need of the tab. */
   #service = {
     order: (method, path, body) => this.#order(method, path, body),
     catalog: async () => (this.#catalog ??= await this.#get("/catalog")),
-    get: (path) => this.#get(path),
-    text: (path, kind) => this.#api.text(path, kind, { signal: this.#life.signal }),
-    announce: (text) => this.#announce(text),
     proceed: (url) => this.#navigate(url),
     changed: (text) => this.#follow(text),
     requested: (text) => this.#loadRequests(text),
@@ -66,7 +69,15 @@ export class BillingTab extends HTMLElement {
   };
   #plan = new PlanSection(this.#service);
   #team = new TeamSection(this.#service);
-  #credits = new CreditsSection(this.#service);
+  #movements = {
+    fetchPage: (query) => this.#get(`/credits/log${search(query)}`),
+    fetchCsv: (query) => this.#getCsv(`/credits/log${search(query)}`),
+    fetchUsage: async (query) => (await this.#get(`/credits/usage${search(query)}`)).items,
+    announce: (text) => this.#announce(text),
+  };
+  #usage = new Usage(OF_THE_TEAM, this.#movements.fetchUsage);
+  #credits = new CreditsSection(this.#service, this.#usage);
+  #log = new LogSection(this.#movements);
   #unlimited = new UnlimitedSection(this.#service);
   #invoices = new InvoiceSection({
     fetchPage: (cursor) =>
@@ -109,7 +120,9 @@ export class BillingTab extends HTMLElement {
   async refresh() {
     if (!this.isConnected || !this.#getToken) return;
     if (this.#life.signal.aborted) return void this.#begin();
+    if (this.#own) return this.#loadOwn();
     const others = [this.#loadInvoices(), this.#loadRequests()];
+    if (this.#log.failed) others.push(this.#loadMovements());
     await this.#loadPlan();
     await Promise.all(others);
   }
@@ -137,13 +150,16 @@ export class BillingTab extends HTMLElement {
     this.#life.abort();
     this.#life = new AbortController();
     this.#billing = this.#catalog = this.#confirming = this.#newCard = null;
+    this.#buying = this.#own = null;
     this.#intents.clear();
     this.#closeDialogs();
     this.#listen(this.#life.signal);
     this.#layOut();
     this.#plan.showLoading();
     this.#team.showLoading();
-    this.#credits.hide();
+    this.#credits.showLoading();
+    this.#log.hide();
+    this.#usage.hide();
     this.#unlimited.hide();
     this.#invoices.showLoading();
     if (!this.#getToken) return;
@@ -165,24 +181,27 @@ export class BillingTab extends HTMLElement {
   }
 
   #layOut() {
-    const sections = [
-      this.#plan,
-      this.#team,
-      this.#credits,
-      this.#unlimited,
-      this.#invoices,
-    ];
+    const credits = [this.#credits, this.#log];
+    const sections = [this.#plan, this.#team, ...credits, this.#unlimited, this.#invoices];
     this.#tab.replaceChildren(...sections.map(({ element }) => element));
   }
 
   /** What is answered after a new beginning belongs to the one before, and is dropped. */
-  async #get(path) {
+  async #ask(request) {
     const { signal } = this.#life;
     try {
-      return await this.#api.get(path, { signal });
+      return await request({ signal });
     } finally {
       signal.throwIfAborted();
     }
+  }
+
+  #get(path) {
+    return this.#ask((life) => this.#api.get(path, life));
+  }
+
+  #getCsv(path) {
+    return this.#ask((life) => this.#api.getCsv(path, life));
   }
 
   #announce(text) {
@@ -198,9 +217,7 @@ export class BillingTab extends HTMLElement {
       if (error.passing && this.#billing) return;
       this.#fail(error, (problem) => {
         this.#plan.showFailure(problem, () => this.#retry());
-        this.#team.hide();
-        this.#credits.hide();
-        this.#unlimited.hide();
+        for (const each of [this.#team, this.#credits, this.#log, this.#unlimited]) each.hide();
       });
     }
   }
@@ -214,6 +231,21 @@ export class BillingTab extends HTMLElement {
         return this.#loadInvoices();
       };
       this.#fail(error, (problem) => this.#invoices.showFailure(problem, retry));
+    }
+  }
+
+  /** The log, and the chart up to its newest entry. */
+  async #loadMovements() {
+    const retry = () => this.#loadMovements();
+    try {
+      await this.#log.load();
+    } catch (error) {
+      return this.#fail(error, (problem) => this.#log.showFailure(problem, retry));
+    }
+    try {
+      await this.#usage.load(this.#log.newest);
+    } catch (error) {
+      this.#fail(error, (problem) => this.#usage.showFailure(problem, retry));
     }
   }
 
@@ -244,20 +276,41 @@ export class BillingTab extends HTMLElement {
     this.#tab.replaceChildren(content);
   }
 
-  /** A member has nothing to see here yet, unless they are still to join. */
+  /** A member has their own credits to see, unless they are still to join. */
   async #turnAway(problem) {
+    this.#own = null;
     this.#leave(notYours(problem));
     this.#life = new AbortController();
     const { signal } = this.#life;
     const standing = await this.#get("/entitlements").catch((error) => error);
     if (signal.aborted) return;
-    if (standing.access) {
-      this.#tab.append(this.#credits.element);
-      return void this.#credits.showOwn().catch((error) => this.#fail(error, () => {}));
+    if (standing.code === "membership_inactive") this.#tab.append(joining(() => this.#join()));
+    else if (problem.code === "manager_only") this.#showOwn();
+  }
+
+  async #join() {
+    const { signal } = this.#life;
+    await this.#api.order("POST", "/invitations/accept", undefined, { signal });
+    if (!signal.aborted) this.#showOwn();
+  }
+
+  #showOwn() {
+    this.#listen(this.#life.signal);
+    this.#own = new OwnCredits({ ...this.#movements, get: (path) => this.#get(path) });
+    this.#tab.append(...this.#own.elements);
+    this.#loadOwn();
+  }
+
+  async #loadOwn() {
+    this.#loadedAt = performance.now();
+    const own = this.#own;
+    try {
+      await own.load();
+      this.#failed = false;
+    } catch (error) {
+      this.#failed = true;
+      this.#fail(error, (problem) => own.showFailure(problem, () => this.#loadOwn()));
     }
-    if (standing.code !== "membership_inactive") return;
-    const accept = () => this.#api.order("POST", "/invitations/accept", undefined, { signal });
-    this.#tab.append(joining(accept));
   }
 
   async #show(billing) {
@@ -270,19 +323,68 @@ export class BillingTab extends HTMLElement {
     if (before && JSON.stringify(billing) === JSON.stringify(before)) return;
     this.#billing = billing;
     this.#team.show(billing);
-    const bought = this.getAttribute("credits");
-    this.#credits.show(billing, bought);
+    this.#credits.show(billing);
     this.#unlimited.show(billing);
+    this.#showMovements(before, billing);
+    this.#showStanding(now, before === null);
+    this.#followPurchase(billing);
+  }
+
+  #showStanding(now, first) {
+    const billing = this.#billing;
+    const returned = this.getAttribute("checkout");
     if (now === "confirming") return void this.#confirm();
     const waited = this.#confirming !== null;
     this.#confirming = null;
     const entered = this.getAttribute("card");
     if (entered) this.#newCard = { entered, before: cardBefore() ?? billing.subscription.card };
-    if (now === "current") this.#showCurrent(waited, returned, before === null);
+    if (now === "current") this.#showCurrent(waited, returned, first);
     else this.#showOffer(waited, returned);
-    if (returned || entered || bought) this.#settle(entered ? "card" : bought ? "credits" : now);
-    if (bought === "bought") this.#look(() => this.#billing !== billing, this.#life.signal);
+    if (returned || entered) this.#settle(entered ? "card" : now);
     if (entered === "saved") this.#look(() => this.#cardChanged, this.#life.signal);
+  }
+
+  /** The log is asked for when the numbers tell that there is something new in it. */
+  #showMovements(before, billing) {
+    this.#log.people = billing.members;
+    if (this.#credits.element.hidden) return void this.#log.hide();
+    if (before && !this.#log.element.hidden && there(before) === there(billing)) return;
+    if (this.#log.element.hidden) this.#log.showLoading();
+    this.#loadMovements();
+  }
+
+  /** Credits that were bought are there when the balance says so, not when the browser is back. */
+  #followPurchase({ credits }) {
+    const returned = this.getAttribute("credits");
+    if (!returned) return void this.#forgetUnknown();
+    const standing = purchaseOf(returned, credits);
+    if (standing === this.#buying) return;
+    this.#buying = standing;
+    this.#tellPurchase(purchaseNotice(standing, credits));
+    if (standing === "waiting") return void this.#awaitCredits();
+    if (standing === "come") {
+      forgetCredits();
+      this.#loadInvoices();
+    }
+    this.#settle(standing);
+  }
+
+  /** Something has moved since: what is there is shown, and needs no promise. */
+  #forgetUnknown() {
+    if (this.#buying !== "unknown") return;
+    this.#buying = null;
+    this.#credits.tell("");
+  }
+
+  #tellPurchase(news) {
+    this.#credits.tell(news);
+    this.#announce(`${news.querySelector(".notice-title").textContent}.`);
+  }
+
+  #awaitCredits() {
+    const late = () =>
+      this.#tellPurchase(purchaseNotice("waiting", this.#billing.credits, { late: true }));
+    return this.#askUntil(() => this.#buying !== "waiting", late);
   }
 
   get #cardChanged() {
@@ -323,24 +425,31 @@ export class BillingTab extends HTMLElement {
   /** Ask the API until it has Stripe's word; what the browser says does not count. */
   async #confirm() {
     const { signal } = this.#life;
-    const started = performance.now();
-    let late = false;
-    this.#plan.showConfirming(this.#billing, { late });
+    this.#plan.showConfirming(this.#billing, { late: false });
     this.#announce(`${confirmingTitle(this.#billing)}.`);
     if (this.#confirming === signal) return;
     this.#confirming = signal;
-    for (
-      let wait = FIRST_WAIT;
-      this.#confirming === signal;
-      wait = Math.min(wait * 1.5, LONGEST_WAIT)
-    ) {
+    await this.#askUntil(
+      () => this.#confirming !== signal,
+      () => {
+        this.#plan.showConfirming(this.#billing, { late: true });
+        this.#announce("The confirmation takes longer than usual. Nothing is lost.");
+      },
+    );
+  }
+
+  /** Ask ever more seldom until `seen()`; `late()` is called once if that takes long. */
+  async #askUntil(seen, late) {
+    const { signal } = this.#life;
+    const started = performance.now();
+    let told = false;
+    for (let wait = FIRST_WAIT; !seen(); wait = Math.min(wait * 1.5, LONGEST_WAIT)) {
       await sleep(wait, signal);
       if (signal.aborted) return;
       await this.#loadQuietly();
-      if (!late && this.#confirming === signal && performance.now() - started > LATE) {
-        late = true;
-        this.#plan.showConfirming(this.#billing, { late });
-        this.#announce("The confirmation takes longer than usual. Nothing is lost.");
+      if (!told && !seen() && performance.now() - started > LATE) {
+        told = true;
+        late();
       }
     }
   }
@@ -385,7 +494,7 @@ export class BillingTab extends HTMLElement {
     } catch (error) {
       if (!error.passing) this.#intents.delete(route);
       if (error.status === 401 || error.status === 403) this.#fail(error);
-      if (error.status === 409) this.refresh();
+      if (error.status === 409 || error.code === "insufficient_credits") this.refresh();
       throw error;
     }
   }
@@ -434,9 +543,7 @@ export class BillingTab extends HTMLElement {
   }
 
   #settle(outcome) {
-    this.removeAttribute("checkout");
-    this.removeAttribute("card");
-    this.removeAttribute("credits");
+    for (const name of ["checkout", "card", "credits"]) this.removeAttribute(name);
     this.#tell("billing-checkout-settled", { outcome });
   }
 
@@ -444,6 +551,17 @@ export class BillingTab extends HTMLElement {
     const event = new CustomEvent(type, { detail, cancelable, bubbles: true, composed: true });
     return this.dispatchEvent(event);
   }
+}
+
+/** What an account has of credits, to tell whether any have moved. */
+function there({ credits, members }) {
+  return JSON.stringify([credits, members.map((member) => member.credits)]);
+}
+
+/** A query of what is given of `query`, for an address. */
+function search({ filtered, ...query }) {
+  const given = Object.entries(query).filter(([, value]) => value);
+  return given.length > 0 ? `?${new URLSearchParams(given)}` : "";
 }
 
 /** Resolves after `ms`, in a tab that is in view, or when `signal` is aborted. */

@@ -6,8 +6,8 @@ let titles = 0;
 /**
  * Ask in a modal dialog in `root`; hands back the dialog and its submit button.
  *
- * `act()` runs when the form is sent, and the dialog closes once it is done; what it fails with is
- * shown under the title `failed`. Without `submit` there is nothing to send. The focus goes back to
+ * `act()` runs when the form is sent, and the dialog closes once it is done, or stays busy if it
+ * resolves to `true`: the browser is leaving. What it fails with is shown under the title `failed`. Without `submit` there is nothing to send. The focus goes back to
  * where it was, or to `home` if that is gone meanwhile.
  */
 export function openDialog(root, { title, content, dismiss = "Close", home, ...sent }) {
@@ -20,8 +20,10 @@ export function openDialog(root, { title, content, dismiss = "Close", home, ...s
   function send(event) {
     event.preventDefault();
     return press(submit, { ...sent, place: problem }, async () => {
-      await sent.act();
+      const leaving = await sent.act();
+      if (leaving === true) return true;
       dialog.close();
+      return false;
     });
   }
 

@@ -152,7 +152,7 @@ function table(rows) {
   const heads = COLUMNS.map((name) => head(name.toLowerCase(), name));
   const last = head("document", h("span", { class: "spoken" }, "Document"));
   const first = h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads, last));
-  return h("table", { role: "table" }, first, rows);
+  return h("table", { class: "cards", role: "table" }, first, rows);
 }
 
 function row(invoice, controls) {

@@ -47,7 +47,7 @@ export function notYours({ code, detail }) {
   const [lead, more] = member
     ? [
         "Your team’s manager looks after the plan, the card and the invoices.",
-        "Here are your own credits and what happened to them.",
+        "Your own credits and their log are below.",
       ]
     : [detail, "Sign in with another account, or ask your team’s manager."];
   const { element, fill } = section("not-yours", title);

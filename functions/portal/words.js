@@ -24,9 +24,13 @@ export function money({ amount, currency }, { round = false } = {}) {
   }).format(amount / 10 ** digits);
 }
 
-/** A number of credits, slots or people. */
+/** A whole number as people write it. */
 export function count(number) {
   return new Intl.NumberFormat(LOCALE).format(number);
+}
+
+export function credits(number) {
+  return number === 1 ? "1 credit" : `${count(number)} credits`;
 }
 
 /** The day in UTC, so that "renews on" is the same day for everyone in the team. */
@@ -40,6 +44,25 @@ export function day(instant) {
 export function minute(instant) {
   const format = { dateStyle: "long", timeStyle: "short", timeZone: "UTC" };
   return `${new Intl.DateTimeFormat(LOCALE, format).format(new Date(instant))} UTC`;
+}
+
+/** The day in UTC, for a table. */
+export function shortDay(instant) {
+  return new Intl.DateTimeFormat(LOCALE, { dateStyle: "medium", timeZone: "UTC" }).format(
+    new Date(instant),
+  );
+}
+
+export function timeOfDay(instant) {
+  return new Intl.DateTimeFormat(LOCALE, { timeStyle: "short", timeZone: "UTC" }).format(
+    new Date(instant),
+  );
+}
+
+/** `2027-01` as people write it. */
+export function month(period) {
+  const format = { month: "short", year: "numeric", timeZone: "UTC" };
+  return new Intl.DateTimeFormat(LOCALE, format).format(new Date(`${period}-01`));
 }
 
 export function cardExpiry({ exp_month: month, exp_year: year }) {
@@ -87,16 +110,6 @@ export const MEMBER_STATUS = {
   removed: ["Removed", "neutral"],
 };
 
-/** What an entry of the credit log says happened. */
-export const ENTRY_KIND = {
-  grant: "Bought",
-  transfer: "Sent",
-  hold: "Set aside",
-  spend: "Spent",
-  return: "Returned",
-  clawback: "Taken back",
-};
-
 export const INVOICE_STATUS = {
   paid: ["Paid", "good"],
   open: ["Unpaid", "warning"],
@@ -111,4 +124,14 @@ export const INVOICE_KIND = {
   add_on: "DataUnlimited",
   package: "Credits",
   other: "Other",
+};
+
+/** What an entry of the ledger did. */
+export const ENTRY_KIND = {
+  grant: "Bought",
+  transfer: "Sent",
+  hold: "Set aside",
+  spend: "Spent",
+  return: "Returned",
+  clawback: "Taken back",
 };

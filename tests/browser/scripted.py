@@ -108,7 +108,9 @@ class Site:
         self._standing: dict[str, Answer | Callable[[Request], Answer]] = {}
         self._next: defaultdict[str, deque[Answer]] = defaultdict(deque)
         self._attempts: dict[str, dict[str, str]] = {}
-        self.answers("GET /support-requests", {"items": [], "next_cursor": None})
+        for route in ("GET /support-requests", "GET /credits/log"):
+            self.answers(route, {"items": [], "next_cursor": None})
+        self.answers("GET /credits/usage", {"items": []})
         api = re.compile(re.escape(origin) + rf"/({_ROUTES})\b.*")
         context.route(api, self._serve)
         context.route(f"{PROVIDER}/**", self._provide)
@@ -160,11 +162,15 @@ class Site:
             route.abort("internetdisconnected")
             return
         headers = {"content-type": "application/json", **answer.headers}
-        route.fulfill(status=answer.status, headers=headers, body=json.dumps(answer.body))
+        csv = headers["content-type"].startswith("text/csv")
+        body = answer.body if csv else json.dumps(answer.body)
+        route.fulfill(status=answer.status, headers=headers, body=body)
 
     def _show_checkout(self, route: Route) -> None:
         asked = "card" if "/setup/" in route.request.url else "checkout"
         ways = {"Pay": "success", "Save": "saved", "Back": "cancelled"}
+        if "/package/" in route.request.url:
+            asked, ways = "credits", {"Pay": "bought", "Back": "cancelled"}
         links = (f'<a href="{self.origin}/?{asked}={to}">{name}</a>' for name, to in ways.items())
         _send_page(route, " ".join(links))
 

@@ -1,6 +1,7 @@
 """What the API answers, as small as a test can say it."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ CHECKOUT = "https://checkout.test/c/pay/cs_1"
 SUPPORT = {"email": "help@sales.test", "url": "https://sales.test/support"}
 CARD_PAGE = {"url": "https://checkout.test/setup/cs_2", "expires_at": "2027-01-31T10:00:00Z"}
 CARD = {"brand": "visa", "last4": "4242", "exp_month": 8, "exp_year": 2030}
+PACKAGE_PAGE = {"url": "https://checkout.test/package/cs_3", "expires_at": "2027-01-31T10:00:00Z"}
+NO_CREDITS = dict.fromkeys(("total", "spent", "held", "remaining", "debt", "mine"), 0)
 _RAW = Path(__file__).parents[2] / "layers/common/billing/catalog.json"
 
 
@@ -105,26 +108,44 @@ def team(*members: dict[str, Any], purchased: int, **more: Any) -> dict[str, Any
     return {**subscribed(), "slots": held, "members": [MANAGER, *members]}
 
 
-def with_credits(mine: int, *members: dict[str, Any], **more: int) -> dict[str, Any]:
-    """A team whose manager has `mine`, and these members what they have."""
-    remaining = mine + sum(each["credits"] for each in members)
-    shown = {"total": remaining, "spent": 0, "held": 0, "remaining": remaining, "debt": 0}
-    return {**team(*members, purchased=3), "credits": {**shown, "mine": mine, **more}}
+def with_credits(billing: dict[str, Any], total: int, **more: Any) -> dict[str, Any]:
+    """What the whole team has; all of it the manager's own unless told."""
+    remaining = total - more.get("spent", 0) - more.get("held", 0) + more.get("debt", 0)
+    there = {**NO_CREDITS, "total": total, "remaining": remaining, "mine": remaining, **more}
+    return {**billing, "credits": there}
 
 
-def entry(number: int, kind: str = "transfer", **more: Any) -> dict[str, Any]:
+def entry(number: int, kind: str, credits: int, **more: Any) -> dict[str, Any]:
+    """The higher the number, the later."""
     shown = {
         "id": f"entry-{number}",
-        "at": f"2026-12-{number:02d}T09:30:00Z",
+        "at": f"2026-11-{number:02d}T14:05:00Z",
         "kind": kind,
-        "credits": 100,
-        "from": "ana" if kind == "transfer" else None,
-        "to": "id-of-mia" if kind == "transfer" else "ana",
+        "credits": credits,
+        "from": None,
+        "to": None,
         "by": "ana",
-        "balance_after": 400,
+        "balance_after": 500,
         "reference": "",
     }
     return {**shown, **more}
+
+
+def log(*entries: dict[str, Any], next_cursor: str | None = None) -> dict[str, Any]:
+    return {"items": list(entries), "next_cursor": next_cursor}
+
+
+def usage(**periods: dict[str, int]) -> dict[str, Any]:
+    """By period, whose name begins with an underscore: `_2026_11={"bought": 500}`."""
+    nothing = dict.fromkeys(("bought", "sent", "spent", "returned", "clawed_back"), 0)
+    named = {name.strip("_").replace("_", "-"): sums for name, sums in periods.items()}
+    return {"items": [{"period": name, **nothing, **sums} for name, sums in named.items()]}
+
+
+def wallet(available: int, **more: Any) -> dict[str, Any]:
+    """A member's own."""
+    shown = {"available": available, "held": 0, "received": available, "spent": 0, "sent": 0}
+    return {"wallet": {**shown, "debt": 0, **more}, "account": None, "members": None}
 
 
 def requests(*topics: str) -> dict[str, Any]:
@@ -142,7 +163,7 @@ def billing(subscription: dict[str, Any], access: dict[str, Any]) -> dict[str, A
         "access": access,
         "slots": slots(0),
         "members": [MANAGER],
-        "credits": None,
+        "credits": NO_CREDITS,
         "add_ons": {"data_unlimited": {"status": "none"}},
         "support": SUPPORT,
     }
@@ -151,14 +172,11 @@ def billing(subscription: dict[str, Any], access: dict[str, Any]) -> dict[str, A
 def catalog() -> dict[str, Any]:
     raw = json.loads(_RAW.read_text())
     plans = [{**plan, "prices": _prices(plan["prices"])} for plan in raw["plans"]]
-    packages = [
-        {**each, "prices": [{**money(each["price"]["usd"]), "cycle": None}]}
-        for each in raw["packages"]
-    ]
+    packages = [{**each, "prices": _prices({None: each["price"]})} for each in raw["packages"]]
     return {"currencies": raw["currencies"], "plans": plans, "packages": packages}
 
 
-def _prices(cycles: dict[str, dict[str, int]]) -> list[dict[str, Any]]:
+def _prices(cycles: Mapping[Any, dict[str, int]]) -> list[dict[str, Any]]:
     return [
         {**money(amount, currency), "cycle": cycle}
         for cycle, amounts in cycles.items()

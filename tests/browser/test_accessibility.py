@@ -32,6 +32,28 @@ SLOTS_OVERDUE = shapes.team(
     purchased=2,
     overdue={"until": "2027-01-29T10:00:00Z", "invoice": shapes.OPEN_INVOICE},
 )
+CREDITS = shapes.with_credits(
+    shapes.team(
+        shapes.member("Mia Kolar", credits=150),
+        shapes.member("Bartholomew Featherstonehaugh-Cholmondeley", "removed", credits=40),
+        purchased=2,
+    ),
+    2500,
+    spent=320,
+    held=15,
+    debt=5,
+)
+LOG = shapes.log(
+    shapes.entry(9, "transfer", 150, **{"from": "ana", "to": "id-of-mia"}),
+    shapes.entry(8, "hold", 15, **{"from": "id-of-bartholomew", "balance_after": None}),
+    next_cursor="older",
+)
+MOVED: dict[str, Any] = {
+    "GET /credits": shapes.wallet(147, held=3, received=170, spent=20, debt=1),
+    "GET /entitlements": {"access": "active"},
+    "GET /credits/log": LOG,
+    "GET /credits/usage": shapes.usage(_2026_11={"bought": 2500, "sent": 150, "spent": 20}),
+}
 STATES: dict[str, tuple[Any, Any, str]] = {
     "empty": (shapes.no_subscription(), shapes.invoices(), "/"),
     "cancelled": (shapes.open_checkout(), shapes.invoices(), "/?checkout=cancelled"),
@@ -45,6 +67,7 @@ STATES: dict[str, tuple[Any, Any, str]] = {
     "team": (TEAM, MANY, "/"),
     "fewer slots pending": (FEWER, MANY, "/"),
     "slots overdue": (SLOTS_OVERDUE, MANY, "/"),
+    "credits": (CREDITS, MANY, "/?credits=bought"),
     "failed": (FAILED, FAILED, "/"),
     "member": (MEMBER, MEMBER, "/"),
 }
@@ -57,6 +80,8 @@ DIALOGS = {
     "Manage slots": "team",
     "Remove: Mia Kolar": "team",
     "Withdraw: Leo Brandt": "team",
+    "Buy credits": "credits",
+    "Send credits: Mia Kolar": "credits",
 }
 in_every_state = pytest.mark.parametrize("state", STATES)
 in_every_dialog = pytest.mark.parametrize("opener", DIALOGS)
@@ -72,9 +97,15 @@ def show(site: Site, page: Page) -> Show:
         site.answers("GET /billing", billing)
         site.answers("GET /invoices", invoices)
         site.answers("GET /catalog", shapes.catalog())
+        moved = state in ("credits", "member")
+        for route, answer in MOVED.items() if moved else ():
+            site.answers(route, answer)
         site.sign_in(page, address)
         expect(page.locator("billing-tab .tab")).to_be_visible()
         expect(page.locator(".skeleton")).to_have_count(0)
+        expect(page.locator(".plot")).to_have_count(1 if moved else 0)
+        for folded in page.locator(".log details, .usage-chart details").all():
+            folded.evaluate("details => { details.open = true }")
 
     return show
 
@@ -208,6 +239,8 @@ def test_the_keyboard_reaches_everything_in_reading_order(page: Page, show: Show
         "Cancel subscription",
         "Invite",
         "Manage slots",
+        "Buy credits",
+        "Send credits",
         "Ask sales",
         "Pay invoice ACME0001-0003",
         f"{download}3",

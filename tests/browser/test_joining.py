@@ -17,6 +17,7 @@ def of_a_member(site: Site) -> None:
         site.answers(route, refusal)
     inactive = "You are not an active member of this account."
     site.answers("GET /entitlements", problem(403, "membership_inactive", inactive))
+    site.answers("GET /credits", shapes.wallet(40))
 
 
 def joining(page: Page) -> Locator:
@@ -25,9 +26,13 @@ def joining(page: Page) -> Locator:
 
 def test_who_is_invited_joins_the_team(site: Site, page: Page) -> None:
     site.sign_in(page)
+    accept = joining(page).get_by_role("button", name="Accept invitation")
+    expect(accept).to_be_visible()
     site.answers(ACCEPT, Answer(shapes.member("Mia Kolar")))
-    joining(page).get_by_role("button", name="Accept invitation").press("Enter")
+    site.answers("GET /entitlements", ENTITLED)
+    accept.press("Enter")
     expect(page.get_by_role("heading", name="You have joined the team")).to_be_focused()
+    expect(page.get_by_role("region", name="Your credits")).to_contain_text("Yours to use40")
     assert len(site.calls(ACCEPT)) == 1
 
 

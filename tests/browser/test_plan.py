@@ -321,7 +321,7 @@ def test_a_member_learns_that_billing_is_the_managers(site: Site, page: Page) ->
     site.answers("GET /invoices", refusal)
     site.sign_in(page)
     expect(page.get_by_role("heading", name="Billing is the manager’s alone")).to_be_visible()
-    expect(page.get_by_text("Your own credits and their log")).to_be_visible()
+    expect(page.get_by_text("Your own credits and their log are below.")).to_be_visible()
     expect(plan(page)).to_have_count(0)
 
 
