@@ -132,6 +132,23 @@ class Movement:
         return Movement(tuple(unsure), self.wallets)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Credits of `person` that are set aside until it is known what becomes of them; of these
+    `left` have been neither spent nor returned. Its id is its entry's."""
+
+    id: str
+    person: str
+    credits: int
+    left: int
+
+    def settled(self, count: int) -> "Hold":
+        """Raises Conflict `hold_exceeded`."""
+        if count > self.left:
+            raise Conflict("hold_exceeded", f"Only {self.left} of these credits are still held.")
+        return replace(self, left=self.left - count)
+
+
 _GIVER: dict[EntryKind, dict[str, int]] = {
     EntryKind.TRANSFER: {"balance": -1, "sent": 1},
     EntryKind.HOLD: {"balance": -1, "held": 1},

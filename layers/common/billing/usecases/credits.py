@@ -27,6 +27,8 @@ _COMMIT_TRIES = 14
 """Other transactions on the same wallet are in the way for longer than on other rows."""
 
 Decision = Callable[[Mapping[str, Wallet]], Movement]
+Addition = Callable[[Transaction], None]
+"""What else commits with a movement."""
 
 
 def send_credits(
@@ -54,7 +56,7 @@ def send_credits(
         target = _receiver(rows, held, to)
         return credits.transfer(held[manager.id], target, amount, cause)
 
-    return _recorded(cause, rows, (manager.id, to), decide)
+    return recorded(cause, rows, (manager.id, to), decide)
 
 
 def _receiver(rows: AccountRows, held: Mapping[str, Wallet], person: str) -> Wallet:
@@ -66,7 +68,13 @@ def _receiver(rows: AccountRows, held: Mapping[str, Wallet], person: str) -> Wal
     return held[person]
 
 
-def _recorded(cause: Cause, rows: AccountRows, people: tuple[str, ...], decide: Decision) -> Entry:
+def recorded(
+    cause: Cause,
+    rows: AccountRows,
+    people: tuple[str, ...],
+    decide: Decision,
+    also: Addition | None = None,
+) -> Entry:
     """The entry that `decide` comes to, or the one that the same command made before: also where
     it would be refused now. Tried again, it decides on the wallets of `people` as they are then.
     """
@@ -84,6 +92,8 @@ def _recorded(cause: Cause, rows: AccountRows, people: tuple[str, ...], decide: 
         else:
             movement = movement.unordered()
             ledger.append_unordered(write, movement, held)
+        if also is not None:
+            also(write)
         try:
             write.commit(tries=_COMMIT_TRIES)
         except AlreadyRecorded:

@@ -61,6 +61,10 @@ def invoice_key(account: str, invoice: str) -> Key:
     return {"pk": invoice_partition(account), "sk": invoice}
 
 
+def hold_key(account: str, hold: str) -> Key:
+    return {"pk": f"ACCOUNT#{account}#HOLDS", "sk": hold}
+
+
 def purchase_key(account: str, session: str) -> Key:
     return {"pk": f"ACCOUNT#{account}#PURCHASES", "sk": session}
 

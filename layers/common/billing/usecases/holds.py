@@ -1,0 +1,108 @@
+"""Setting credits aside, and settling what became of them: spent, or returned."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from billing.adapters.dynamodb import accounts, holds
+from billing.adapters.dynamodb.marks import Command
+from billing.adapters.dynamodb.transaction import Transaction
+from billing.domain import credits
+from billing.domain.credits import Cause, Credits, Entry, EntryKind, Hold, Movement, Wallet
+from billing.domain.errors import NotFound
+from billing.usecases.accounts import require_access
+from billing.usecases.credits import recorded
+
+
+def hold_credits(
+    account: str,
+    person: str,
+    amount: Credits,
+    command: Command,
+    *,
+    reference: str,
+    grace: timedelta,
+    now: datetime,
+) -> Entry:
+    """Sets credits of the person's own wallet aside, once for one command; the entry names the
+    hold.
+
+    Raises Conflict `no_access`, `idempotency_key_reused`; RuleRefused `insufficient_credits`;
+    Unavailable.
+    """
+    rows = accounts.load(account)
+    cause = Cause(
+        id=command.id,
+        account=account,
+        by=person,
+        now=now,
+        reference=reference,
+        fingerprint=command.fingerprint,
+    )
+
+    def decide(held: Mapping[str, Wallet]) -> Movement:
+        require_access(rows, grace, now)
+        return credits.hold(held.get(person, Wallet(person=person)), amount, cause)
+
+    def also(write: Transaction) -> None:
+        made = Hold(id=command.id, person=person, credits=amount, left=amount)
+        holds.put(write, account, made, version=0)
+
+    return recorded(cause, rows, (person,), decide, also)
+
+
+def settle_hold(
+    account: str,
+    hold_id: str,
+    command: Command,
+    *,
+    spent: int = 0,
+    returned: int = 0,
+    by: str,
+    now: datetime,
+) -> Entry:
+    """So many of the held credits are spent, and so many the wallet's again; at least one is.
+
+    What was held is settled also without access, and when its owner has left the team. Raises
+    NotFound `hold_not_found`; Conflict `hold_exceeded`, `idempotency_key_reused`; Unavailable.
+    """
+    whole = Cause(
+        id=command.id,
+        account=account,
+        by=by,
+        now=now,
+        reference=hold_id,
+        fingerprint=command.fingerprint,
+    )
+    spending = replace(whole, id=f"{command.id}-spend")
+    returning = replace(whole, id=f"{command.id}-return")
+    present, version = _hold(account, hold_id)
+
+    def decide(held: Mapping[str, Wallet]) -> Movement:
+        nonlocal present, version
+        present, version = _hold(account, hold_id)
+        present.settled(spent + returned)
+        moved = Movement((), {present.person: held[present.person]})
+        if spent:
+            moved = moved.then(
+                credits.spend(moved.wallets[present.person], Credits(spent), spending)
+            )
+        if returned:
+            wallet, undone = moved.wallets[present.person], EntryKind.HOLD
+            moved = moved.then(
+                credits.give_back(wallet, Credits(returned), returning, undoes=undone)
+            )
+        return moved
+
+    def also(write: Transaction) -> None:
+        holds.put(write, account, present.settled(spent + returned), version=version)
+
+    first = spending if spent else returning
+    return recorded(first, accounts.load(account), (present.person,), decide, also)
+
+
+def _hold(account: str, hold_id: str) -> tuple[Hold, int]:
+    present, version = holds.load(account, hold_id)
+    if present is None:
+        raise NotFound("hold_not_found", "This account has no such hold.")
+    return present, version
