@@ -7,7 +7,7 @@ from billing import runtime, settings
 from billing.adapters.dynamodb import accounts
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.marks import Command
-from billing.bodies import CreditsSent
+from billing.bodies import AlertChoice, CreditsSent
 from billing.domain.account import Role
 from billing.domain.credits import Credits, Entry, EntryKind, Wallet
 from billing.domain.errors import NotAllowed, NotFound
@@ -15,8 +15,9 @@ from billing.domain.times import parse_rfc3339
 from billing.http import Api, Request, Response, Who, invalid_query
 from billing.usecases.accounts import as_manager, ensure_manager, load_for
 from billing.usecases.credit_log import Shown, read_log, sum_up
-from billing.usecases.credits import send_credits
+from billing.usecases.credits import send_credits, set_alert
 from billing.views import (
+    AlertView,
     EntryView,
     LogView,
     TeamCreditsView,
@@ -76,6 +77,15 @@ def send(request: Request, sent: CreditsSent) -> EntryView:
         now=runtime.now(),
     )
     return entry_view(entry)
+
+
+@api.route("PUT /settings/alerts", Who.MANAGER, takes=AlertChoice, gives=AlertView)
+def choose_alert(request: Request, wanted: AlertChoice) -> AlertView:
+    """Below how many credits in their wallet the manager is told, once each time; null for never"""
+    caller = request.caller()
+    manager = as_manager(caller.subject, caller.email, caller.name)
+    set_alert(caller.account, manager, wanted.below or 0, runtime.now())
+    return {"below": wanted.below}
 
 
 @api.route(

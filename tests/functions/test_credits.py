@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from billing import runtime
-from billing.adapters.dynamodb import accounts
+from billing.adapters.dynamodb import accounts, history
 from billing.adapters.dynamodb.transaction import client as dynamodb
 from billing.domain.credits import effects
 from billing.domain.subscription import Status
@@ -240,3 +240,47 @@ def test_entries_are_listed_in_the_order_in_which_they_happened(team: Product, m
         send(team, mia, count)
     assert [entry.source_after for entry in entries(team)] == [985, 990, 994, 997, 999, None]
     assert [entry.target_after for entry in entries(team, mia)] == [15, 10, 6, 3, 1]
+
+
+def told_low(product: Product) -> list[dict[str, Any]]:
+    """Of the history, oldest first."""
+    found, _ = history.page(product.account, limit=100)
+    return [dict(event.facts) for _, event in reversed(found) if event.type == "credits.low"]
+
+
+def alert_below(product: Product, below: int | None) -> None:
+    answer = product.call("PUT /settings/alerts", body={"below": below})
+    assert (answer.status, answer.json) == (200, {"below": below}), answer.text
+
+
+def test_a_low_balance_is_told_once_for_each_crossing(team: Product, mia: str) -> None:
+    alert_below(team, 900)
+    send(team, mia, 100)
+    assert told_low(team) == []
+    send(team, mia, 1)
+    send(team, mia, 1)
+    low = {"wallet": ANA, "balance": 899, "below": 900}
+    assert told_low(team) == [low]
+    grant(team, 2)
+    send(team, mia, 5)
+    assert told_low(team) == [low, {**low, "balance": 895}]
+
+
+def test_what_is_below_already_is_not_told(team: Product, mia: str) -> None:
+    alert_below(team, 5000)
+    send(team, mia, 1)
+    assert told_low(team) == []
+    assert team.call("GET /credits").json["wallet"]["alert_below"] == 5000
+
+
+def test_nobody_is_told_who_does_not_want_to(team: Product, mia: str) -> None:
+    alert_below(team, 900)
+    alert_below(team, None)
+    send(team, mia, 1000)
+    assert told_low(team) == []
+    assert team.call("GET /credits").json["wallet"]["alert_below"] is None
+
+
+@pytest.mark.parametrize("below", [0, -1, 1.5, "10"])
+def test_an_alert_is_below_a_whole_number_from_one(team: Product, below: Any) -> None:
+    assert team.call("PUT /settings/alerts", body={"below": below}).code == "invalid_input"

@@ -141,3 +141,9 @@ class PackageOrder(Body):
 
     package: str = Field(min_length=1, max_length=64)
     quantity: int = Field(default=1, ge=1, le=100)
+
+
+class AlertChoice(Body):
+    """Below how many credits in their own wallet the manager wants to be told; null for never."""
+
+    below: int | None = Field(ge=1, le=10**12)

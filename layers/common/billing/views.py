@@ -174,7 +174,8 @@ def credits_view(wallets: Mapping[str, Wallet], person: str | None) -> CreditsVi
 
 class WalletView(TypedDict):
     """`available` can be used now, `held` is set aside, `received` is all that ever came in, bought
-    or sent by a manager; `debt` is paid off first by what comes next."""
+    or sent by a manager; `debt` is paid off first by what comes next. Its owner is told once when
+    it falls below `alert_below`."""
 
     available: int
     held: int
@@ -182,6 +183,7 @@ class WalletView(TypedDict):
     spent: int
     sent: int
     debt: int
+    alert_below: int | None
 
 
 def wallet_view(wallet: Wallet) -> WalletView:
@@ -192,7 +194,12 @@ def wallet_view(wallet: Wallet) -> WalletView:
         "spent": wallet.spent,
         "sent": wallet.sent,
         "debt": wallet.debt,
+        "alert_below": wallet.alert_below or None,
     }
+
+
+class AlertView(TypedDict):
+    below: int | None
 
 
 class TeamCreditsView(TypedDict):

@@ -40,7 +40,8 @@ class Wallet:
     """A person's credits. `balance` is below 0 by what is owed: credits that were clawed back
     after they had been used. It is the first thing that any credits to come pay off.
 
-    `open` says whether credits can be sent to it: the membership is active. `sequence` orders
+    `open` says whether credits can be sent to it: the membership is active. `alerted` says whether
+    its owner has been told that the balance is below `alert_below`, 0 for never. `sequence` orders
     entries: each has a higher one than every entry before it in either of its wallets, and `at` is
     the time of the last.
     """
@@ -54,8 +55,14 @@ class Wallet:
     sent: int = 0
     spent: int = 0
     clawed_back: int = 0
+    alert_below: int = 0
+    alerted: bool = False
     sequence: int = 0
     at: datetime | None = None
+
+    @property
+    def low(self) -> bool:
+        return self.balance < self.alert_below
 
     @property
     def available(self) -> int:
@@ -117,17 +124,24 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """Entries that are one cause's, and the wallets after them, by person."""
+    """Entries that are one cause's, and the wallets after them, by person; `alerts` are the people
+    whose wallets have just become low."""
 
     entries: tuple[Entry, ...]
     wallets: Mapping[str, Wallet]
+    alerts: tuple[str, ...] = ()
 
     def then(self, later: "Movement") -> "Movement":
         """Both, where `later` was decided on these wallets."""
-        return Movement(self.entries + later.entries, {**self.wallets, **later.wallets})
+        return Movement(
+            self.entries + later.entries,
+            {**self.wallets, **later.wallets},
+            self.alerts + later.alerts,
+        )
 
     def unordered(self) -> "Movement":
-        """What is known where others may come between: not the balances."""
+        """What is known where others may come between: not the balances, nor who gets low. That is
+        told by the next movement of which it is known."""
         unsure = (replace(entry, source_after=None, target_after=None) for entry in self.entries)
         return Movement(tuple(unsure), self.wallets)
 
@@ -269,7 +283,10 @@ def _moved(
         source_after=None if source is None else after[source.person].balance,
         target_after=None if target is None else after[target.person].balance,
     )
-    return Movement((told,), after)
+    alerts = tuple(
+        wallet.person for wallet in wallets if after[wallet.person].alerted and not wallet.alerted
+    )
+    return Movement((told,), after, alerts)
 
 
 def _after(wallet: Wallet, entry: Entry) -> Wallet:
@@ -279,6 +296,7 @@ def _after(wallet: Wallet, entry: Entry) -> Wallet:
         for name, change in effects(entry, wallet.person).items()
     }
     after = replace(wallet, **changed, sequence=entry.sequence, at=entry.at)
+    after = replace(after, alerted=after.low)
     if after.held < 0 or after.clawed_back < 0:
         raise ValueError(f"{entry.kind} of {entry.credits} is more than there is to undo")
     return after

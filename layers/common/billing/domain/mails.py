@@ -84,6 +84,16 @@ def cancelled(sender: Sender, facts: Facts) -> Mail:
     )
 
 
+def credits_low(sender: Sender, balance: int, below: int) -> Mail:
+    return _mail(
+        sender,
+        f"{balance:,} credits are left",
+        f"Your wallet has fallen below {below:,} credits, as you asked to be told: {balance:,} are "
+        "left.",
+        f"Buy more: {sender.page}",
+    )
+
+
 def access_ended(sender: Sender, facts: Facts) -> Mail:
     ended = _moment(parse_rfc3339(str(facts["at"])))
     return _mail(

@@ -88,6 +88,16 @@ def _access_ended(heard: Heard, rows: AccountRows, setting: Setting) -> list[Not
     return _to_managers(rows, mails.access_ended(setting.sender, heard.facts))
 
 
+def _credits_low(heard: Heard, rows: AccountRows, setting: Setting) -> list[Notice]:
+    """To whom the wallet belongs, unless it has been filled meanwhile."""
+    wallet = rows.wallets.get(str(heard.facts["wallet"]))
+    owner = rows.members.get(str(heard.facts["wallet"]))
+    if wallet is None or owner is None or not wallet.low:
+        return []
+    mail = mails.credits_low(setting.sender, wallet.balance, wallet.alert_below)
+    return [Notice(recipient=owner.id, to=owner.email, mail=mail)]
+
+
 def _invited(heard: Heard, rows: AccountRows, setting: Setting) -> list[Notice]:
     invited = rows.members.get(str(heard.facts["member"]))
     if invited is None or invited.status is not MemberStatus.INVITED or not invited.expires_at:
@@ -116,6 +126,7 @@ _WRITERS: dict[str, Callable[[Heard, AccountRows, Setting], list[Notice]]] = {
     "add_on.payment_failed": _payment_failed,
     "renewal.coming": _renewal_coming,
     "access.ended": _access_ended,
+    "credits.low": _credits_low,
     "member.invited": _invited,
     "support_request.sent": _support_request,
 }

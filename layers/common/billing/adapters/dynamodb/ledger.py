@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from billing import settings
-from billing.adapters.dynamodb import reading, wallets
+from billing.adapters.dynamodb import history, reading, wallets
 from billing.adapters.dynamodb.items import Item
 from billing.adapters.dynamodb.keys import Key
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
 from billing.domain.credits import Credits, Entry, EntryKind, Movement, Wallet
+from billing.domain.events import Event, Fact
 from billing.domain.times import parse_rfc3339, rfc3339
 
 TABLE = settings.ledger_table_name()
@@ -33,6 +34,8 @@ def append(write: Transaction, movement: Movement, versions: dict[str, int]) -> 
     account = movement.entries[0].account
     for person, wallet in movement.wallets.items():
         wallets.put(write, account, wallet, version=versions[person])
+    for person in movement.alerts:
+        history.append(write, account, _low(movement.wallets[person]))
 
 
 def append_unordered(write: Transaction, movement: Movement, before: Mapping[str, Wallet]) -> None:
@@ -99,6 +102,16 @@ def _months(last: str, first: str) -> Iterator[str]:
     while (text := f"{year:04d}-{month:02d}") >= first:
         yield text
         year, month = (year, month - 1) if month > 1 else (year - 1, 12)
+
+
+def _low(wallet: Wallet) -> Event:
+    assert wallet.at is not None
+    facts: dict[str, Fact] = {
+        "wallet": wallet.person,
+        "balance": wallet.balance,
+        "below": wallet.alert_below,
+    }
+    return Event(type="credits.low", at=wallet.at, by=wallet.person, facts=facts)
 
 
 def _key(account: str, entry_id: str) -> Key:

@@ -70,6 +70,8 @@ def wallet_of(item: Item) -> Wallet:
         sent=item["sent"],
         spent=item["spent"],
         clawed_back=item["clawed_back"],
+        alert_below=item.get("alert_below", 0),
+        alerted=item.get("alerted", False),
         sequence=item["sequence"],
         at=None if item["at"] is None else parse_rfc3339(item["at"]),
     )
