@@ -273,3 +273,16 @@ def test_no_role_may_delete_or_scan_and_writes_are_transactions_only() -> None:
                 condition = statement.get("Condition", {}).get("ForAnyValue:StringEquals", {})
                 in_transaction = condition.get("dynamodb:EnclosingOperation")
                 assert not writes or in_transaction == ["TransactWriteItems"], name
+
+
+@pytest.mark.parametrize("module", ["money", "credits", "purchases", "invoices", "slots"])
+def test_no_float_touches_money_or_credits(module: str) -> None:
+    tree = ast.parse((LAYER / "billing" / "domain" / f"{module}.py").read_text())
+    found = [
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Constant) and isinstance(node.value, float))
+        or (isinstance(node, ast.Name) and node.id == "float")
+        or isinstance(node, ast.Div)
+    ]
+    assert not found

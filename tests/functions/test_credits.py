@@ -8,6 +8,7 @@ import pytest
 
 from billing import runtime
 from billing.adapters.dynamodb import accounts, history
+from billing.adapters.dynamodb.transaction import Transaction
 from billing.adapters.dynamodb.transaction import client as dynamodb
 from billing.domain.credits import effects
 from billing.domain.subscription import Status
@@ -284,3 +285,26 @@ def test_nobody_is_told_who_does_not_want_to(team: Product, mia: str) -> None:
 @pytest.mark.parametrize("below", [0, -1, 1.5, "10"])
 def test_an_alert_is_below_a_whole_number_from_one(team: Product, below: Any) -> None:
     assert team.call("PUT /settings/alerts", body={"below": below}).code == "invalid_input"
+
+
+class Killed(BaseException):
+    """The function's time is up: nothing of ours runs any more, no `finally` either."""
+
+
+@pytest.mark.parametrize("after_the_effect", [False, True])
+def test_a_start_close_to_the_functions_time_limit_cannot_wedge_the_retries(
+    team: Product, mia: str, monkeypatch: pytest.MonkeyPatch, after_the_effect: bool
+) -> None:
+    whole = Transaction.commit
+
+    def cut_off(write: Transaction, **how: Any) -> None:
+        if after_the_effect:
+            whole(write, **how)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Transaction, "commit", cut_off)
+        with pytest.raises(Killed):
+            send(team, mia, 100, key="one")
+    assert send(team, mia, 100, key="one").status == 201
+    assert wallet(team, mia).balance == 100

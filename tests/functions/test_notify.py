@@ -16,7 +16,8 @@ from infra.local import template
 from tests.factories import event_file
 from tests.functions.conftest import ROOT
 from tests.functions.product import FAILS_AT_RENEWAL, Product
-from tests.functions.team import MIA, invite, remove
+from tests.functions.purse import grant, send
+from tests.functions.team import MIA, invite, join, remove
 
 FROM = "billing@example.com"
 SUPPORT = "support@example.com"
@@ -186,3 +187,20 @@ def test_the_bus_passes_on_exactly_what_is_told_by_mail() -> None:
     function = template.read(ROOT / "template.yaml")["Resources"]["NotifyFunction"]
     pattern = function["Properties"]["Events"]["Told"]["Properties"]["Pattern"]
     assert set(pattern["detail-type"]) == TYPES
+
+
+def test_who_is_low_on_credits_is_told_unless_they_have_more_by_then(
+    team: Product, mailing: Product
+) -> None:
+    grant(team, 1000)
+    team.call("PUT /settings/alerts", body={"below": 900})
+    member = join(team)
+    send(team, member, 200)
+    tell(team, "credits.low")
+    [(to, about)] = received()
+    assert (to, about) == (f"ana@{team.account}.test", "800 credits are left")
+    grant(team, 200)
+    send(team, member, 150)
+    grant(team, 100)
+    tell(team, "credits.low")
+    assert len(received()) == 1

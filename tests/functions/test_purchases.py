@@ -314,3 +314,32 @@ def test_a_refund_of_something_else_changes_no_credits(shop: Product) -> None:
     shop.at_stripe.v1.refunds.create({"charge": charge.id})
     shop.deliver(shop.happened("charge.refunded"))
     assert entries(shop) == []
+
+
+def test_no_idempotency_key_contains_a_wall_clock_time(shop: Product) -> None:
+    """Asked again minutes later, Stripe finds what the first try made."""
+    shop.order_faults([("POST", "/v1/checkout/sessions", "timeout_after")] * 3)
+    assert open_page(shop, key="one").code == "stripe_unavailable"
+    shop.advance("PT9M")
+    assert open_page(shop, key="one").status == 201
+    customer = shop.customers()[0].id
+    sessions = shop.at_stripe.v1.checkout.sessions.list({"customer": customer}).data
+    assert [session.mode for session in sessions].count("payment") == 1
+
+
+def test_a_page_that_was_asked_for_too_long_ago_needs_a_new_key(shop: Product) -> None:
+    shop.order_faults([("POST", "/v1/checkout/sessions", "timeout_after")] * 3)
+    assert open_page(shop, key="one").code == "stripe_unavailable"
+    shop.advance("PT1H")
+    assert open_page(shop, key="one").code == "checkout_expired"
+    assert open_page(shop, key="two").status == 201
+
+
+def test_the_lines_of_an_invoice_sum_to_its_total_exactly(shop: Product) -> None:
+    buy(shop, extra={"quantity": 3})
+    shop.catch_up()
+    for invoice in shop.call("GET /invoices").json["items"]:
+        assert (
+            sum(line["total"]["amount"] for line in invoice["lines"])
+            == (invoice["total"]["amount"])
+        )
