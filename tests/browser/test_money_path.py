@@ -1,8 +1,6 @@
 """The product's main job in the running stack, as a manager does it: from sign-in to the PDF."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import httpx
@@ -16,17 +14,6 @@ from tests.stack.running import Stack
 
 def plan(page: Page) -> Locator:
     return page.get_by_role("region", name="Subscription plan")
-
-
-@contextmanager
-def webhooks_held(stack: Stack) -> Iterator[None]:
-    """Stripe's word does not get through for as long."""
-    orders = f"{stack.stripe}/sandbox/deliveries"
-    httpx.post(orders, json={"hold": True}).raise_for_status()
-    try:
-        yield
-    finally:
-        httpx.post(orders, json={"hold": False}, timeout=20).raise_for_status()
 
 
 def period_end_at_stripe(stack: Stack, email: str) -> datetime:
@@ -43,7 +30,7 @@ def test_a_manager_subscribes_sees_the_plan_and_downloads_the_invoice(
 ) -> None:
     walk.sign_in(visit, stack.api, ANA)
     walk.choose(visit, plan="Business", cycle="Annual")
-    with webhooks_held(stack):
+    with walk.webhooks_held(stack):
         walk.pay(visit, walk.PAYS)
         expect(plan(visit)).to_contain_text("Payment received, waiting for confirmation")
         visit.reload()

@@ -1,5 +1,7 @@
 """The subscription's life on the running stack: the team, the end that is taken back, the card."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -114,3 +116,40 @@ def test_slots_are_bought_with_the_banks_approval_and_lowered_and_kept(
     members.get_by_role("button", name="Keep 2 slots").click()
     expect(members).not_to_contain_text("1 slot from ")
     assert team.billing()["slots"]["pending_purchased"] is None
+
+
+def test_credits_are_bought_confirmed_and_sent_and_both_see_it_in_their_logs(
+    team: Team, stack: Stack, visit: Page
+) -> None:
+    mia = Person(f"mia@{team.account}.test", team.account, "member")
+    team.invite(mia.email)
+    team.call("POST", "/invitations/accept", mia)
+    credits, log = walk.region(visit, "Credits"), walk.region(visit, "Credit log")
+    walk.show(visit, stack, team.manager)
+    credits.get_by_role("button", name="Buy credits").click()
+    visit.get_by_role("dialog").get_by_role("button", name="Continue to payment").click()
+    with walk.webhooks_held(stack):
+        walk.pay(visit, walk.PAYS)
+        visit.wait_for_url(f"{stack.api}/?credits=bought")
+        walk.attach(visit, stack, team.manager, credits="bought")
+        expect(credits).to_contain_text("Your credits are waiting for confirmation")
+    expect(credits).to_contain_text("500 credits have come")
+    expect(log.get_by_role("cell", name="Bought")).to_be_visible()
+
+    credits.get_by_role("button", name="Send credits: Mia").click()
+    visit.get_by_role("spinbutton").fill("150")
+    confirm(visit, "Send credits")
+    expect(credits).to_contain_text("350 in your wallet")
+    expect(log.get_by_role("row").nth(1)).to_contain_text("Sent150TessMiaTess350")
+    expect(credits.get_by_role("img")).to_have_accessible_name(re.compile("Bought 500, Sent 150"))
+
+    with visit.expect_download() as downloading:
+        log.get_by_role("button", name="Download CSV").click()
+    [_, sent, bought] = downloading.value.path().read_text().splitlines()
+    assert f"transfer,150,{team.manager.email},{mia.email}" in sent
+    assert f"grant,500,,{team.manager.email}" in bought
+
+    walk.show(visit, stack, mia)
+    expect(walk.region(visit, "Your credits")).to_contain_text("Yours to use150")
+    expect(log.get_by_role("row").nth(1)).to_contain_text("Received150Your managerYou")
+    expect(log.get_by_role("row")).to_have_count(2)
