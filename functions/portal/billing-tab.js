@@ -298,6 +298,7 @@ export class BillingTab extends HTMLElement {
     this.#listen(this.#life.signal);
     this.#own = new OwnCredits({ ...this.#movements, get: (path) => this.#get(path) });
     this.#tab.append(...this.#own.elements);
+    this.#announce("Loading your credits.");
     this.#loadOwn();
   }
 
@@ -366,7 +367,7 @@ export class BillingTab extends HTMLElement {
       forgetCredits();
       this.#loadInvoices();
     }
-    this.#settle(standing);
+    this.#settle("credits");
   }
 
   /** Something has moved since: what is there is shown, and needs no promise. */

@@ -16,6 +16,7 @@ export class LogSection {
   #problem = h("div", { role: "alert" });
   #place = h("div", { class: "entries" });
   #form = null;
+  #member = choice("member", [], "Everybody");
   #people = null;
   #shown = null;
   #newest = null;
@@ -42,6 +43,7 @@ export class LogSection {
 
   hide() {
     this.element.hidden = true;
+    this.#member.value = "";
     this.#form = this.#shown = this.#newest = null;
     this.#parts.fill([]);
   }
@@ -60,6 +62,10 @@ export class LogSection {
   /** Whose names and entries a manager sees; a member, for whom nobody is named, sees their own. */
   set people(members) {
     this.#people = members;
+    const chosen = this.#member.value;
+    const options = members.map(({ id, name, email }) => [id, name || email]);
+    this.#member.replaceChildren(...optionsOf(options, "Everybody"));
+    this.#member.value = chosen;
   }
 
   /** Show the first page; older entries that were asked for stay while it is the same. */
@@ -173,16 +179,11 @@ export class LogSection {
       { onsubmit: send },
       field("From", h("input", { class: "input", type: "date", name: "from" })),
       field("To", h("input", { class: "input", type: "date", name: "to" })),
-      this.#people && field("Member", this.#memberChoice()),
+      this.#people && field("Member", this.#member),
       field("Action", choice("kind", Object.entries(ENTRY_KIND), "All")),
       h("div", { class: "actions" }, show, clear),
     );
     return h("details", { class: "filters" }, h("summary", {}, "Filter"), form);
-  }
-
-  #memberChoice() {
-    const people = this.#people.map(({ id, name, email }) => [id, name || email]);
-    return choice("member", people, "Everybody");
   }
 
   /** In a member's own log nobody else is named: who sends them credits is a manager. */
@@ -218,8 +219,11 @@ function field(label, control) {
 }
 
 function choice(name, entries, all) {
-  const options = entries.map(([value, words]) => h("option", { value }, words));
-  return h("select", { class: "input", name }, h("option", { value: "" }, all), options);
+  return h("select", { class: "input", name }, optionsOf(entries, all));
+}
+
+function optionsOf(entries, all) {
+  return [["", all], ...entries].map(([value, words]) => h("option", { value }, words));
 }
 
 function whose({ member }, people) {

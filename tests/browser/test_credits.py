@@ -296,6 +296,16 @@ def test_the_filter_asks_for_whole_days_in_utc(site: Site, page: Page) -> None:
     assert "from" not in asked(site, LOG)
 
 
+def test_who_joins_later_can_be_filtered_by_and_the_choice_stays(site: Site, page: Page) -> None:
+    log = show_log(site, page, SENT)
+    choose(log)
+    joined = shapes.team(MIA, member("Leo Brandt"), purchased=3)
+    site.answers("GET /billing", shapes.with_credits(joined, 1000, mine=850))
+    page.evaluate("document.querySelector('billing-tab').refresh()")
+    expect(log.get_by_label("Member").get_by_role("option")).to_have_count(4)
+    expect(log.get_by_label("Member")).to_have_value(str(MIA["id"]))
+
+
 def test_a_filter_that_nothing_matches_can_be_cleared(site: Site, page: Page) -> None:
     log = show_log(site, page, SENT)
     log.get_by_text("Filter").click()
@@ -421,6 +431,7 @@ def test_a_member_sees_their_own_wallet_and_log_and_nothing_of_billing(
     section = show_to_member(site, page, shapes.wallet(22, received=25, spent=3))
     expect(section.locator("dl > div")).to_have_text(["Yours to use22", "Received25", "Spent3"])
     expect(section.get_by_role("img")).to_have_accessible_name(re.compile("Received 25, Spent 3"))
+    expect(page.get_by_role("status")).to_have_text("You have 22 credits.")
     log = region(page, "Credit log")
     expect(cells(log, 1)).to_have_text(["Spent", "3", "You", "—", "You", "22"])
     received = ["Received", "25", "Your manager", "You", "Your manager", "825"]
