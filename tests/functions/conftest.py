@@ -1,14 +1,14 @@
-"""The functions in this process: AWS by moto, Stripe by the sandbox over the wire."""
+"""The functions in this process: the tables in memory, the rest of AWS by moto, Stripe by the
+sandbox over the wire."""
 
 import json
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import boto3
 import httpx
@@ -16,23 +16,32 @@ import pytest
 import stripe
 from aws_lambda_powertools.utilities.parameters import clear_caches
 from moto import mock_aws
-from samtranslator.yaml_helper import yaml_parse
 
 from billing.adapters import queue
+from billing.adapters.dynamodb import transaction
 from billing.adapters.stripe import gateway
 from billing.domain.catalog import load_catalog
 from infra.stripe_setup import apply_catalog
 from tests.conftest import SANDBOX
 from tests.factories import subscription
-from tests.functions.product import API_KEY, WEBHOOK_SECRET, Product, make_queue
+from tests.functions.product import (
+    API_KEY,
+    WEBHOOK_SECRET,
+    Begin,
+    Product,
+    make_queue,
+    order,
+)
 from tests.functions.team import record, slots_subscription
+from tests.simulation.store import Store, tables_of
 
 ROOT = Path(__file__).parent.parent.parent
+_CATALOG = "the catalog"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a Stripe sandbox with the catalog applied."""
+    """The address of a Stripe sandbox, which has kept itself with nothing but the catalog."""
     folder = tmp_path_factory.mktemp("sandbox")
     command = [sys.executable, "-m", "infra.local.stripe_sandbox"]
     command += ["--port", SANDBOX.rsplit(":", 1)[1], "--secret-key", API_KEY]
@@ -43,6 +52,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         _await_health(process, folder / "log")
         client = stripe.StripeClient(API_KEY, base_addresses={"api": SANDBOX})
         apply_catalog(client, load_catalog().products)
+        order(SANDBOX, f"snapshots/{_CATALOG}")
         yield SANDBOX
     finally:
         process.terminate()
@@ -60,12 +70,11 @@ def _await_health(process: "subprocess.Popen[bytes]", log: Path) -> None:
     pytest.fail(f"the sandbox did not start:\n{log.read_text()}")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def aws() -> Iterator[None]:
     with mock_aws():
         gateway.price_id.cache_clear()
         clear_caches()  # type: ignore[no-untyped-call]
-        _create_tables()
         boto3.client("s3").create_bucket(
             Bucket="billing-documents",
             CreateBucketConfiguration={"LocationConstraint": "eu-west-1"},
@@ -77,20 +86,58 @@ def aws() -> Iterator[None]:
 
 
 @pytest.fixture
-def product(aws: None, sandbox: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Product]:
-    """AWS and Stripe are a module's; a paying account and a queue are each test's own.
+def tables(aws: None, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """As data.yaml makes them, and empty."""
+    return _install(Store(tables_of(ROOT / "infra" / "data.yaml")), monkeypatch)
 
-    Who went to Stripe leaves nothing on record or to be recorded by the tests to come.
-    """
+
+def _install(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
+    for operation in ("get_item", "batch_get_item", "query", "transact_write_items"):
+        monkeypatch.setattr(transaction.client, operation, getattr(store, operation))
+    return store
+
+
+@pytest.fixture
+def product(tables: Store, sandbox: str, monkeypatch: pytest.MonkeyPatch) -> Product:
+    """An account that nobody knows yet, and a queue of its own."""
+    order(sandbox, f"snapshots/{_CATALOG}/restore")
     name = f"acme-{uuid.uuid4().hex[:10]}"
-    product = Product(account=name, sandbox=sandbox, queue=make_queue(name))
-    monkeypatch.setattr(queue, "_URL", product.queue)
-    yield product
-    if product.went_to_stripe:
-        product.leave()
-        _empty_tables()
-        product.advance("PT3H")
-        product.everything_is_recorded()
+    monkeypatch.setattr(queue, "_URL", make_queue(name))
+    return Product(account=name, sandbox=sandbox, queue=queue._URL, tables=tables)
+
+
+@pytest.fixture(scope="package")
+def scenes(sandbox: str) -> dict[str, Product]:
+    """What tests have begun with so far, as it was then; Stripe keeps its part by their names."""
+    return {}
+
+
+@pytest.fixture
+def begin(product: Product, scenes: dict[str, Product], monkeypatch: pytest.MonkeyPatch) -> Begin:
+    """What takes a test many requests to begin with is lived through once."""
+
+    def begin(name: str, live: Callable[[Product], object]) -> Product:
+        if name not in scenes:
+            live(product)
+            order(product.sandbox, f"snapshots/{name}")
+            scenes[name] = replace(product, tables=product.tables.copy())
+            return product
+        order(product.sandbox, f"snapshots/{name}/restore")
+        tables = _install(scenes[name].tables.copy(), monkeypatch)
+        return replace(product, account=scenes[name].account, tables=tables)
+
+    return begin
+
+
+@pytest.fixture
+def subscribed(begin: Begin) -> Product:
+    """Month by month, and with it on record."""
+
+    def live(product: Product) -> None:
+        product.subscribe()
+        product.catch_up()
+
+    return begin("subscribed", live)
 
 
 @pytest.fixture
@@ -99,26 +146,3 @@ def team(product: Product) -> Product:
     product.billing()
     record(product, subscription(), slots_subscription(1))
     return product
-
-
-def _empty_tables() -> None:
-    """The emulator copies a whole table for each transaction."""
-    for name in ("billing", "ledger"):
-        boto3.client("dynamodb").delete_table(TableName=name)
-    _create_tables()
-
-
-@cache
-def tables() -> dict[str, Any]:
-    """As data.yaml makes them, but for what only keeps them safe."""
-    resources = yaml_parse((ROOT / "infra" / "data.yaml").read_text())["Resources"]
-    known = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-    return {
-        name: {key: value for key, value in resources[each]["Properties"].items() if key in known}
-        for name, each in {"billing": "Table", "ledger": "LedgerTable"}.items()
-    }
-
-
-def _create_tables() -> None:
-    for name, wanted in tables().items():
-        boto3.client("dynamodb").create_table(TableName=name, **wanted)

@@ -5,7 +5,8 @@ import hmac
 import json
 import time
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from types import SimpleNamespace
@@ -29,15 +30,13 @@ import support
 import support_requests
 import webhook_process
 import webhook_receive
-from billing import runtime
-from billing.adapters.dynamodb import marks
-from billing.adapters.dynamodb.transaction import Transaction
 from billing.adapters.stripe.events import StripeEvent
 from billing.adapters.stripe.gateway import price_id
 from billing.adapters.stripe.snapshots import noted
 from billing.domain.times import rfc3339
 from billing.http import Api
 from tests.factories import api_event, event_file, unsigned
+from tests.simulation.store import Store
 
 _wire = httpx.Client(timeout=30)
 
@@ -86,12 +85,16 @@ class Answer:
 class Product:
     account: str
     sandbox: str
-    queue: str = ""
-    went_to_stripe: bool = False
+    queue: str
+    tables: Store
 
     @property
     def at_stripe(self) -> stripe.StripeClient:
         return stripe.StripeClient(API_KEY, base_addresses={"api": self.sandbox})
+
+    def beside(self, account: str) -> "Product":
+        """Another account in the same tables, and at the same Stripe."""
+        return replace(self, account=account)
 
     def call(
         self,
@@ -122,7 +125,6 @@ class Product:
         self, key: str = "intent", *, plan: str = "starter", cycle: str = "monthly", **more: Any
     ) -> Answer:
         body = {"plan": plan, "cycle": cycle, **more.pop("extra", {})}
-        self.went_to_stripe = True
         return self.call(
             "POST /subscription/checkout", body=body, headers={"idempotency-key": key}, **more
         )
@@ -211,13 +213,6 @@ class Product:
         assert self.process() == []
         return queued
 
-    def everything_is_recorded(self) -> None:
-        """The reconciler looks at nothing that happened an hour ago or earlier."""
-        _, version = marks.reconciled_until()
-        write = Transaction()
-        marks.put_reconciled_until(write, runtime.now(), version=version)
-        write.commit()
-
     def hear(self, type: str) -> None:
         """Only the last event of `type` arrives: cheaper than all, where the rest says no more."""
         *_, last = self.happened(type)
@@ -276,11 +271,6 @@ class Product:
         answer = _wire.post(address, json={"succeed": succeed})
         assert answer.status_code == 200, answer.text
 
-    def leave(self) -> None:
-        """Nothing of this account renews in the tests to come."""
-        for customer in self.customers():
-            self.at_stripe.v1.customers.delete(customer.id)
-
     def order_faults(self, faults: list[tuple[str, str, str]]) -> None:
         """The next requests of these methods and paths fail at Stripe's side in these ways."""
         ordered = [{"method": one, "path": path, "fault": how} for one, path, how in faults]
@@ -289,12 +279,9 @@ class Product:
 
     def rows(self) -> dict[tuple[str, str], dict[str, Any]]:
         """Everything on record for this account, by key."""
-        found = _dynamodb().scan(
-            TableName="billing",
-            FilterExpression="begins_with(pk, :mine)",
-            ExpressionAttributeValues={":mine": {"S": f"ACCOUNT#{self.account}"}},
-        )
-        return {(item["pk"]["S"], item["sk"]["S"]): item for item in found["Items"]}
+        mine = f"ACCOUNT#{self.account}"
+        rows = self.tables.rows("billing").items()
+        return {key: row for key, row in rows if key[0].startswith(mine)}
 
     def queued(self) -> int:
         attributes = _sqs().get_queue_attributes(QueueUrl=self.queue, AttributeNames=["All"])
@@ -303,6 +290,17 @@ class Product:
     def _receive(self) -> Any:
         found = _sqs().receive_message(QueueUrl=self.queue, AttributeNames=["All"])
         return next(iter(found.get("Messages", [])), None)
+
+
+Begin = Callable[[str, Callable[[Product], object]], Product]
+"""A product that has lived through what the name says."""
+
+
+def order(sandbox: str, path: str, body: Any = None) -> Any:
+    """To the sandbox itself."""
+    answer = _wire.post(f"{sandbox}/sandbox/{path}", json=body or {})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
 
 
 def make_queue(name: str) -> str:
@@ -314,11 +312,6 @@ def make_queue(name: str) -> str:
 @cache
 def _sqs() -> Any:
     return boto3.client("sqs")
-
-
-@cache
-def _dynamodb() -> Any:
-    return boto3.client("dynamodb")
 
 
 def _customer(event: dict[str, Any]) -> str:

@@ -66,7 +66,6 @@ def buy(product: Product, package: str = "credits_500", **more: Any) -> str:
 
 
 def open_page(product: Product, package: str = "credits_500", **more: Any) -> Answer:
-    product.went_to_stripe = True
     body = {"package": package, **more.pop("extra", {})}
     return product.command("POST /credits/checkout", body, **more)
 

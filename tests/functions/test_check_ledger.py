@@ -76,7 +76,7 @@ def test_a_run_that_is_cut_off_is_continued_by_the_next_one(
 ) -> None:
     """Each looks at one account of all there are, and no account is looked at twice."""
     for number in range(4):
-        Product(f"{spent.account}-{number}", spent.sandbox, spent.queue).billing()
+        spent.beside(f"{spent.account}-{number}").billing()
     seen: list[str] = []
 
     def look(account: str, now: Any) -> list[Any]:

@@ -213,7 +213,7 @@ def test_usage_is_of_days_or_months_and_of_a_year_at_most(
 def test_no_partition_of_the_ledger_holds_more_than_a_month(team: Product, mia: str) -> None:
     team.advance("P1M")
     send(team, mia, 1)
-    rows = dynamodb.scan(TableName="ledger")["Items"]
+    rows = team.tables.rows("ledger").values()
     mine = [row for row in rows if row["account"]["S"] == team.account]
     for index in ("by_account", "by_owner"):
         assert all(row[index]["S"].endswith("#" + row["at"]["S"][:7]) for row in mine)

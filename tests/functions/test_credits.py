@@ -188,7 +188,7 @@ def test_an_unknown_person_is_not_found(team: Product, mia: str) -> None:
 
 
 def test_a_member_of_another_team_is_not_found(team: Product, mia: str) -> None:
-    other = Product(f"other-{team.account}", team.sandbox, team.queue)
+    other = team.beside(f"other-{team.account}")
     other.billing()
     record(other, subscription())
     grant(other, 50)

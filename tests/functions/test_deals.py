@@ -6,7 +6,7 @@ import pytest
 
 from billing.adapters.stripe import deals
 from tests.functions.back_office import NEEDS_3DS, OLGA, halfway, pay_at, subscribe, told, totals
-from tests.functions.product import FAILS_AT_RENEWAL, Answer, Product
+from tests.functions.product import FAILS_AT_RENEWAL, Answer, Begin, Product
 from tests.functions.team import invite
 
 DEAL = "PUT /support/accounts/{account_id}/slots-deal"
@@ -16,9 +16,8 @@ A_YEAR = 30000
 
 
 @pytest.fixture
-def subscribed(product: Product) -> Product:
-    subscribe(product)
-    return product
+def subscribed(begin: Begin) -> Product:
+    return begin("subscribed by Checkout", subscribe)
 
 
 def agree(product: Product, purchased: int, price: int = A_YEAR, **more: Any) -> Answer:

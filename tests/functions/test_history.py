@@ -7,9 +7,10 @@ from billing.adapters.dynamodb import history
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.domain.events import Event
 from billing.domain.times import parse_rfc3339
+from tests.simulation.store import Store
 
 
-def test_history_is_read_newest_first_in_pages(aws: None) -> None:
+def test_history_is_read_newest_first_in_pages(tables: Store) -> None:
     account = uuid.uuid4().hex
     told = [_event(day) for day in (1, 2, 3)]
     for event in told:
@@ -20,7 +21,7 @@ def test_history_is_read_newest_first_in_pages(aws: None) -> None:
     assert history.page(account, limit=2, before=newest[-1][0])[0][0][1] == told[0]
 
 
-def test_what_happens_in_one_second_is_all_kept_in_its_order(aws: None) -> None:
+def test_what_happens_in_one_second_is_all_kept_in_its_order(tables: Store) -> None:
     account = uuid.uuid4().hex
     told = [replace(_event(1), by=f"person {number}") for number in range(5)]
     for event in told:

@@ -15,15 +15,14 @@ from tests.functions.back_office import (
     told,
     totals,
 )
-from tests.functions.product import Answer, Product
+from tests.functions.product import Answer, Begin, Product
 
 OPERATORS = "PUT /support/accounts/{account_id}/plan"
 
 
 @pytest.fixture
-def subscribed(product: Product) -> Product:
-    subscribe(product)
-    return product
+def subscribed(begin: Begin) -> Product:
+    return begin("subscribed by Checkout", subscribe)
 
 
 @pytest.fixture

@@ -30,7 +30,6 @@ def test_what_is_on_record_is_not_queued_again(product: Product) -> None:
 
 
 def test_what_is_not_of_our_making_is_gone_through_once(product: Product) -> None:
-    product.went_to_stripe = True
     stranger = product.at_stripe.v1.customers.create({"email": "stranger@x.test"})
     product.at_stripe.v1.customers.update(stranger.id, {"name": "Stranger"})
     assert product.catch_up() == 1

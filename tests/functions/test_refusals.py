@@ -60,7 +60,7 @@ def test_an_operator_makes_no_accounts(product: Product, route: str, account: st
         body={name: value for name, value in body.items() if name in fields} or None,
     )
     assert (answer.status, answer.code) == (404, "account_not_found")
-    assert not Product(account, product.sandbox).rows()
+    assert not product.beside(account).rows()
 
 
 @pytest.mark.parametrize("route", MANAGERS)
@@ -98,7 +98,7 @@ def test_an_account_named_by_header_query_or_body_is_never_trusted(
         body={"account_id": "globex"},
     )
     assert "globex" not in answer.text
-    assert not Product("globex", product.sandbox).rows()
+    assert not product.beside("globex").rows()
 
 
 @pytest.mark.parametrize("field", ["role", "account_id", "price", "price_id", "amount", "customer"])

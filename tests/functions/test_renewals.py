@@ -1,6 +1,6 @@
 """What the scheduled sweep does when something has come due, and that it does it once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from billing.domain.slots import Slots
 from billing.domain.times import parse_rfc3339, rfc3339
 from tests.factories import NOON, member
 from tests.factories import subscription as snapshot
-from tests.functions.product import FAILS_AT_RENEWAL, VISA, Product
+from tests.functions.product import FAILS_AT_RENEWAL, VISA, Begin, Product
 from tests.functions.team import MIA, invite, join, record, remove, slots
 
 DAY = timedelta(days=1)
@@ -53,24 +53,20 @@ def pay_at_stripe(product: Product, invoice: str) -> None:
 
 
 @pytest.fixture
-def subscribed(product: Product) -> Product:
-    product.subscribe()
-    product.catch_up()
-    return product
-
-
-@pytest.fixture
-def overdue(product: Product) -> Product:
+def overdue(begin: Begin) -> Product:
     """With two slots, which nobody pays any more either."""
-    product.subscribe()
-    product.catch_up()
-    product.buy_slots(2)
-    product.catch_up()
-    new_card(product, FAILS_AT_RENEWAL)
-    product.advance("P1M1D")
-    product.catch_up()
-    assert plan(product)["status"] == "past_due"
-    return product
+
+    def live(product: Product) -> None:
+        product.subscribe()
+        product.catch_up()
+        product.buy_slots(2)
+        product.catch_up()
+        new_card(product, FAILS_AT_RENEWAL)
+        product.advance("P1M1D")
+        product.catch_up()
+        assert plan(product)["status"] == "past_due"
+
+    return begin("overdue with slots", live)
 
 
 @pytest.fixture
@@ -303,7 +299,7 @@ def test_one_account_that_fails_stops_no_other_and_a_person_is_called(
     at = renewal(subscribed)
     names = [f"broken-{number}" for number in range(5)]
     for name in names:
-        broken = Product(account=name, sandbox=subscribed.sandbox)
+        broken = subscribed.beside(name)
         record(broken, snapshot(id="sub_gone", period_end=at))
     subscribed.go_to(at - DAY)
     assert subscribed.sweep() == {"done": 1, "failed": 5}
@@ -398,31 +394,35 @@ def test_its_cost_grows_with_what_is_due_not_with_the_accounts(subscribed: Produ
     with counted_reads() as alone:
         subscribed.sweep()
     for number in range(30):
-        other = Product(account=f"other-{number}", sandbox=subscribed.sandbox)
+        other = subscribed.beside(f"other-{number}")
         record(other, snapshot(period_end=renewal(subscribed) + 9 * DAY))
     with counted_reads() as among_others:
         subscribed.sweep()
-    assert alone == among_others == ["Query"] * 8
+    assert alone == among_others == ["query"] * 8
     subscribed.go_to(renewal(subscribed) - DAY)
     with counted_reads() as one_due:
         subscribed.sweep()
-    assert one_due == ["Query"] * (8 + 2)
+    assert one_due == ["query"] * (8 + 2)
 
 
 @contextmanager
 def counted_reads() -> Iterator[list[str]]:
-    """The names of the reads that the table is asked for."""
+    """The names of the reads that the tables are asked for."""
     asked: list[str] = []
-
-    def note(model: Any, **_: Any) -> None:
-        if model.name != "TransactWriteItems":
-            asked.append(model.name)
-
-    client.meta.events.register("before-call.dynamodb", note, unique_id="counted")
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        for operation in ("get_item", "batch_get_item", "query"):
+            patch.setattr(client, operation, _noting(operation, asked))
         yield asked
-    finally:
-        client.meta.events.unregister("before-call.dynamodb", unique_id="counted")
+
+
+def _noting(operation: str, asked: list[str]) -> Callable[..., Any]:
+    whole = getattr(client, operation)
+
+    def note(**request: Any) -> Any:
+        asked.append(operation)
+        return whole(**request)
+
+    return note
 
 
 def test_what_time_does_is_told_as_times(subscribed: Product) -> None:

@@ -19,7 +19,7 @@ from billing.domain.slots import Quote
 from billing.domain.subscription import Status
 from billing.usecases import slot_prices
 from billing.usecases import slots as usecase
-from tests.functions.product import Answer, Product
+from tests.functions.product import Answer, Begin, Product
 from tests.functions.slots_page import (
     at_stripe,
     bought,
@@ -37,12 +37,15 @@ Point = Callable[[pytest.MonkeyPatch, Meanwhile], None]
 
 
 @pytest.fixture
-def shop(product: Product) -> Product:
+def shop(begin: Begin) -> Product:
     """Three slots, bought ten days ago."""
-    subscribe(product)
-    bought(product, 3)
-    product.advance("P10D")
-    return product
+
+    def live(product: Product) -> None:
+        subscribe(product)
+        bought(product, 3)
+        product.advance("P10D")
+
+    return begin("three slots for ten days", live)
 
 
 def once(patch: pytest.MonkeyPatch, owner: Any, name: str, instead: Callable[..., Any]) -> None:

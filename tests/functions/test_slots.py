@@ -7,7 +7,7 @@ import pytest
 
 from billing.adapters.stripe.snapshots import noted
 from billing.domain.times import parse_rfc3339
-from tests.functions.product import FAILS_AT_RENEWAL, Product
+from tests.functions.product import FAILS_AT_RENEWAL, Begin, Product
 from tests.functions.slots_page import (
     ALWAYS_3DS,
     approve,
@@ -25,10 +25,9 @@ from tests.functions.team import BEN, MIA, invite, join, remove
 
 
 @pytest.fixture
-def shop(product: Product) -> Product:
+def shop(begin: Begin) -> Product:
     """A subscribed account without slots."""
-    subscribe(product)
-    return product
+    return begin("subscribed by Checkout", subscribe)
 
 
 def test_the_first_slots_are_a_monthly_subscription_charged_at_once(shop: Product) -> None:

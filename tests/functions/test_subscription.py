@@ -7,16 +7,9 @@ import pytest
 from billing.adapters.stripe import changes
 from billing.domain.errors import Unavailable
 from billing.domain.times import parse_rfc3339
-from tests.functions.product import FAILS_AT_RENEWAL, VISA, Product
+from tests.functions.product import FAILS_AT_RENEWAL, VISA, Begin, Product
 
 NEEDS_3DS = "4000002500003155"
-
-
-@pytest.fixture
-def subscribed(product: Product) -> Product:
-    product.subscribe()
-    product.catch_up()
-    return product
 
 
 def plan(product: Product) -> Any:
@@ -245,13 +238,15 @@ def test_after_the_end_a_new_subscription_begins(subscribed: Product) -> None:
 
 
 @pytest.fixture
-def overdue(product: Product) -> Product:
-    product.pay(product.open_checkout().json["url"], FAILS_AT_RENEWAL)
-    product.catch_up()
-    product.advance("P1M1D")
-    product.catch_up()
-    assert plan(product)["status"] == "past_due"
-    return product
+def overdue(begin: Begin) -> Product:
+    def live(product: Product) -> None:
+        product.pay(product.open_checkout().json["url"], FAILS_AT_RENEWAL)
+        product.catch_up()
+        product.advance("P1M1D")
+        product.catch_up()
+        assert plan(product)["status"] == "past_due"
+
+    return begin("overdue", live)
 
 
 def new_card(product: Product, card: str = VISA) -> None:

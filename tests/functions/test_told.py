@@ -3,8 +3,6 @@
 import uuid
 from typing import Any
 
-import pytest
-
 from billing.adapters.dynamodb import history
 from billing.domain.events import STRIPE, Event
 from tests.functions.product import FAILS_AT_RENEWAL, VISA, Product
@@ -23,13 +21,6 @@ def told(product: Product, about: str = "") -> list[Event]:
 
 def types(product: Product) -> list[str]:
     return [event.type for event in told(product)]
-
-
-@pytest.fixture
-def subscribed(product: Product) -> Product:
-    product.subscribe()
-    product.catch_up()
-    return product
 
 
 def test_a_subscription_starts_once_however_often_stripe_says_so(subscribed: Product) -> None:

@@ -4,7 +4,7 @@ Rows are kept as the wire carries them and never changed in place, so that a cop
 table is a copy of its dicts. What an operation is not known to do is refused.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,10 +134,7 @@ class Store:
         if len(set(keys)) < len(keys) or not 1 <= len(keys) <= MOST_GETS:
             _refuse("ValidationException", "BatchGetItem", "keys twice, none, or too many")
         found = [rows[pk][sk] for pk, sk in keys if sk in rows.get(pk, {})]
-        wanted = asked.get("ProjectionExpression")
-        if wanted is not None:
-            names = [name.strip() for name in wanted.split(",")]
-            found = [{name: row[name] for name in names if name in row} for row in found]
+        found = _projected(found, asked.get("ProjectionExpression"), {})
         return {"Responses": {table: found}, "UnprocessedKeys": {}}
 
     def query(
@@ -148,6 +145,7 @@ class Store:
         ExpressionAttributeValues: Any,
         ExpressionAttributeNames: Any = None,
         FilterExpression: str | None = None,
+        ProjectionExpression: str | None = None,
         IndexName: str | None = None,
         ScanIndexForward: bool = True,
         ConsistentRead: bool = False,
@@ -176,6 +174,7 @@ class Store:
         names = dict.fromkeys(("pk", "sk", index.pk, index.sk))
         if index.keys_only:
             kept = [{name: row[name] for name in names} for row in kept]
+        kept = _projected(kept, ProjectionExpression, given.names)
         answer: dict[str, Any] = {"Items": kept, "Count": len(kept), "ScannedCount": len(read)}
         if len(found) > most or (Limit is not None and len(read) == Limit):
             answer["LastEvaluatedKey"] = {name: read[-1][name] for name in names}
@@ -252,6 +251,14 @@ class _Write:
     sk: str
     after: Row | None
     holds: bool
+
+
+def _projected(rows: list[Row], wanted: str | None, aliases: Mapping[str, str]) -> list[Row]:
+    if wanted is None:
+        return rows
+    words = [word.strip() for word in wanted.split(",")]
+    names = [aliases[word] if word.startswith("#") else word for word in words]
+    return [{name: row[name] for name in names if name in row} for row in rows]
 
 
 def _candidates(table: Table, index: Index, given: Given) -> Iterable[Row]:
