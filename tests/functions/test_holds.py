@@ -163,6 +163,6 @@ def test_without_access_nothing_is_held_and_what_was_held_is_settled(stocked: Pr
 
 def test_a_hold_of_another_account_is_not_found(stocked: Product) -> None:
     hold(stocked, 60)
-    other = Product(f"other-{stocked.account}", stocked.sandbox, stocked.queue)
+    other = stocked.beside(f"other-{stocked.account}")
     other.billing()
     assert refused(lambda: settle(other, spent=1)) == "hold_not_found"
