@@ -363,10 +363,8 @@ export class BillingTab extends HTMLElement {
     this.#buying = standing;
     this.#tellPurchase(purchaseNotice(standing, credits));
     if (standing === "waiting") return void this.#awaitCredits();
-    if (standing === "come") {
-      forgetCredits();
-      this.#loadInvoices();
-    }
+    if (standing === "come") this.#loadInvoices();
+    forgetCredits();
     this.#settle("credits");
   }
 
