@@ -95,7 +95,7 @@ class Cloud:
         self.base = BEGINNING
         self.box = Box(self.clock)
         self.scheduler = Scheduler(Scripted())
-        self.table = TablePort(self.scheduler, Store(tables_of(_DATA)))
+        self.table = TablePort(self.scheduler, Store(tables_of(DATA)))
         self.client = Requests(self.scheduler, self.box, self.unique).client()
         self.warm_prices: dict[str, str] = {}
         self._clear()
@@ -430,5 +430,5 @@ def _modules_with(name: str, value: Any) -> list[Any]:
 
 
 _LOOK_UP = gateway.price_id.__wrapped__
-_DATA = Path(__file__).parents[2] / "infra" / "data.yaml"
+DATA = Path(__file__).parents[2] / "infra" / "data.yaml"
 _OURS = {"billing", *APIS, "webhook_process", "reconcile", "renewals"}

@@ -62,6 +62,16 @@ class People:
     def id_of(self, name: str) -> str:
         return member_id(self.account, f"{name}@{self.account}.test")
 
+    def paid_packages(self) -> list[str]:
+        """The payments of packages, the oldest first."""
+        return [
+            session["payment_intent"]
+            for session in self.cloud.box.all("checkout.session")
+            if of(self.account, session)
+            and session["metadata"]["kind"] == "package"
+            and session["payment_status"] == "paid"
+        ]
+
     def key(self) -> str:
         self.keys += 1
         return f"{self.account}-key-{self.keys}"
@@ -155,6 +165,43 @@ def grant(count: int) -> Command:
         write.commit()
 
     return command
+
+
+def buy(package: str) -> Command:
+    def command(people: People) -> None:
+        answer = people.ask("buy", "POST /credits/checkout", {"package": package}, keyed=True)
+        if answer.status == 201:
+            people.pages.append(answer.body["url"].rsplit("/", 1)[1].split("#")[0])
+
+    return command
+
+
+def refund(order: dict[str, Any]) -> Command:
+    """Of the newest package that was paid, in Stripe's dashboard."""
+
+    def command(people: People) -> None:
+        for intent in people.paid_packages()[-1:]:
+            people.cloud.outside("refunded", _refunded(people.cloud.box, intent, order))
+
+    return command
+
+
+def dispute(order: dict[str, Any]) -> Command:
+    """The newest package's payer goes to their bank, or the bank has decided."""
+
+    def command(people: People) -> None:
+        for intent in people.paid_packages()[-1:]:
+            people.cloud.outside("disputed", _disputed(people.cloud.box, intent, order))
+
+    return command
+
+
+def _refunded(box: Box, intent: str, order: dict[str, Any]) -> Callable[[], None]:
+    return lambda: _if_stripe_takes_it(lambda: orders.refund_payment(box, intent, order))
+
+
+def _disputed(box: Box, intent: str, order: dict[str, Any]) -> Callable[[], None]:
+    return lambda: _if_stripe_takes_it(lambda: orders.dispute_payment(box, intent, order))
 
 
 def change_cycle(cycle: str) -> Command:
@@ -297,6 +344,13 @@ COMMANDS: dict[str, Command] = {
     "send 3 mia": send(3, "mia"),
     "send 7 mia": send(7, "mia"),
     "send 6 ben": send(6, "ben"),
+    "buy 500": buy("credits_500"),
+    "refund some": refund({"amount": 1_000}),
+    "refund all": refund({}),
+    "refund that fails": refund({"fail": True}),
+    "dispute": dispute({}),
+    "dispute won": dispute({"outcome": "won"}),
+    "dispute lost": dispute({"outcome": "lost"}),
     "slots 0": change_slots(0),
     "slots 1": change_slots(1),
     "slots 2": change_slots(2),

@@ -213,8 +213,45 @@ def at_rest(cloud: Cloud, people: People, beginning: Beginning) -> None:
     access_is_what_stripe_says(cloud, people, there.subscriptions)
     invoices_are_stripes(cloud, account, there.invoices)
     customers_are_theirs(cloud, account, rows, there.customers)
+    if cloud.box.changed:
+        packages_are_what_was_paid(cloud, account)
     nothing_is_anybody_elses(cloud, account, beginning)
     acknowledged(cloud, people, there.subscriptions)
+
+
+def packages_are_what_was_paid(cloud: Cloud, account: str) -> None:
+    """Credits for every payment, once, and taken back as far as the money was."""
+    entries = [decoded(row) for row in cloud.store.rows(LEDGER).values()]
+    charges = {each["payment_intent"]: each for each in cloud.box.all("charge") if each["paid"]}
+    disputes = cloud.box.all("dispute")
+    sold = [each for each in cloud.box.all("checkout.session") if of(account, each)]
+    known = {each["id"] for each in sold}
+    for entry in entries:
+        mine = entry["account"] == account and entry["reference"].startswith("cs_")
+        hold("credits are granted for one's own payment", not mine or entry["reference"] in known)
+    for session in sold:
+        about = [each for each in entries if each["reference"] == session["id"]]
+        count = Counter[str]()
+        for each in about:
+            count[each["kind"] + (each["undoes"] or "")] += each["credits"]
+        paid = session["payment_status"] == "paid" and session["metadata"]["kind"] == "package"
+        grants = [each for each in about if each["kind"] == "grant"]
+        hold("one grant per payment", len(grants) == paid, f"{session['id']}: {about}")
+        hold("paid for N, exactly N credits", count["grant"] == (500 if paid else 0), about)
+        if paid:
+            _taken_back(session, charges[session["payment_intent"]], disputes, count)
+
+
+def _taken_back(session: Body, charge: Body, disputes: list[Body], count: Counter[str]) -> None:
+    mine = [each for each in disputes if each["charge"] == charge["id"]]
+    lost = sum(each["amount"] for each in mine if each["status"] == "lost")
+    gone = min(charge["amount_refunded"] + lost, charge["amount"])
+    taken = count["clawback"] - count["returnclawback"]
+    wanted = 500 * gone // charge["amount"]
+    hold("what was paid back is clawed back once", taken == wanted, f"{taken}, {wanted}")
+    held = count["hold"] - count["returnhold"]
+    contested = any(each["status"] == "needs_response" for each in mine)
+    hold("only what is in dispute is set aside", contested or held == 0, f"{session['id']}: {held}")
 
 
 _BEGINNINGS: dict[tuple[str, str], AtStripe] = {}

@@ -33,6 +33,10 @@ _TEAM = (
     *("invite mia", "invite ben", "invite cleo", "accept mia", "accept ben"),
     *("remove mia", "invite mia"),
 )
+_PACKAGES = (
+    *("refund some", "refund all", "refund that fails", "dispute", "dispute won", "dispute lost"),
+    *("send 7 mia", "buy 500", "pay", "debit comes", "debit fails", "reconcile"),
+)
 _SLOTS = (
     *("slots 3", "slots 4", "slots 1", "slots 2", "slots 0", "slots 3, quoted", "slots 3"),
     *("invite mia", "invite ben", "cancel", "look"),
@@ -52,12 +56,14 @@ _MONEY = (
 PROFILES = {
     "credits": ("full", _CREDITS),
     "team": ("team", _TEAM),
+    "packages": ("full", _PACKAGES),
     "slots": ("team", _SLOTS),
     "life": ("full", _LIFE),
     "overdue": ("overdue", _OVERDUE),
     "money": ("new", _MONEY),
 }
-_OFTEN = {"credits": 24, "team": 12, "slots": 1, "life": 1, "overdue": 1, "money": 1}
+_OFTEN = {"credits": 52, "team": 24, "packages": 2, "slots": 1, "life": 1, "overdue": 1, "money": 1}
+"""Where Stripe takes part a history costs ten times as much."""
 _LOTS = [profile for profile, tickets in _OFTEN.items() for _ in range(tickets)]
 
 
@@ -68,6 +74,8 @@ def plan(random: Random, profile: str = "") -> Plan:
         tuple(random.choices(commands, k=random.choice((1, 1, 2))))
         for _ in range(random.choice((1, 2, 2, 3)))
     ]
+    if commands is _PACKAGES:
+        scripts[0] = ("buy 500", random.choice(("pay", "pay", "pay by debit")), *scripts[0])
     if beginning == "new":
         scripts[0] = ("check out monthly", "pay", *scripts[0])
     return Plan(beginning, tuple(scripts))
@@ -111,6 +119,8 @@ SCENES = (
     _scene("team", "slots 1", "slots 3, quoted", "slots 0", "slots 1"),
     _scene("full", "card", "pay"),
     _scene("full", "31 days"),
+    _scene("full", "buy 500", "pay", "refund some", "dispute", "dispute lost"),
+    _scene("full", "buy 500", "pay", "refund that fails"),
     _scene("overdue", "card", "pay"),
     _scene("overdue", "pay invoice"),
     _scene("overdue", "cancel"),
