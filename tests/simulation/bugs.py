@@ -14,10 +14,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 import webhook_process
 from billing import runtime
-from billing.adapters.dynamodb import history, ledger, marks
+from billing.adapters.dynamodb import history, ledger, marks, purchases
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
-from billing.adapters.stripe import changes, gateway
+from billing.adapters.stripe import changes, gateway, payments
 from billing.domain import credits, members
+from billing.domain import purchases as buying
 from billing.domain.access import Access, AccessState
 from billing.domain.account import CheckoutStatus, MemberStatus
 from billing.domain.credits import Cause
@@ -88,6 +89,10 @@ def _unconditional(*sort_keys: str) -> Callable[[], Any]:
 
 def _without(place: Any, name: str) -> Callable[[], Any]:
     return _patched(place, name, lambda _: _nothing)
+
+
+def _same(made: Any) -> Callable[[Any], Any]:
+    return lambda _: made
 
 
 def _in_two_commits(first: Callable[[Any], bool]) -> Callable[[], Any]:
@@ -246,6 +251,27 @@ def _without_answer(whole: Any) -> Any:
     return accept
 
 
+def _anew(session: str) -> str:
+    return f"grant-{session}-{runtime.unique()}"
+
+
+def _as_if_paid(whole: Any) -> Any:
+    def payment_of(session: str) -> Any:
+        found = whole(session)
+        return found and replace(found, paid=True)
+
+    return payment_of
+
+
+def _debiting(whole: Any) -> Any:
+    """What is contested counts as lost."""
+
+    def disputed(charge: str) -> tuple[int, int]:
+        return sum(whole(charge)), 0
+
+    return disputed
+
+
 def _forgetful_pages(whole: Any) -> Any:
     """What a closed reservation was to replace is forgotten."""
 
@@ -298,6 +324,18 @@ BUGS = (
         "credits",
         _patched(membership, "_open_or_close_wallet", _never_closing),
     ),
+    Bug(
+        "a grant is not named by its payment",
+        "packages",
+        _patched(buying, "grant_id", _same(_anew)),
+    ),
+    Bug("credits come before the money", "packages", _patched(payments, "payment_of", _as_if_paid)),
+    Bug(
+        "a dispute takes what it only contests",
+        "packages",
+        _patched(payments, "_disputed", _debiting),
+    ),
+    Bug("what was taken back is not noted", "packages", _without(purchases, "put")),
     Bug("SLOTS is not written against what was read", "team", _unconditional("SLOTS")),
     Bug(
         "there is room for one more",

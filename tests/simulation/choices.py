@@ -55,9 +55,12 @@ class Seeded:
         return faults[int(self.random.random() * len(faults))]
 
 
+OVERTAKEN = "overtaken"
+
+
 class Scripted:
-    """The tasks in the order in which they began, each to its end; but at the given calls a
-    fault, or another one's turn."""
+    """The tasks in the order in which they began, each to its end; but at the given calls a fault,
+    or the turn of another one, which then runs whole."""
 
     def __init__(self, script: Sequence[tuple[int, str]] = ()) -> None:
         self.random = Random(0)
@@ -69,13 +72,18 @@ class Scripted:
         self.faults_left = 0
 
     def next(self, options: list[str], present: str | None) -> int:
-        if present is not None:
-            return options.index(present)
-        return 0
+        if present is None:
+            return 0
+        if self._script.get(self.calls) == OVERTAKEN and len(options) > 1:
+            del self._script[self.calls]
+            return int(options.index(present) == 0)
+        return options.index(present)
 
     def fault(self, kind: str, faults: tuple[str, ...]) -> str | None:
-        self.calls += 1
         if self.quiet:
             return None
-        self.offered.append((kind, faults))
-        return self._script.get(self.calls - 1)
+        self.calls += 1
+        self.offered.append((kind, (*faults, OVERTAKEN)))
+        chosen = self._script.get(self.calls - 1)
+        # A fault before this one may have made it another call.
+        return chosen if chosen in faults else None

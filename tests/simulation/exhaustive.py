@@ -4,13 +4,14 @@ Commands run one after the other; what is tried is each fault at each call, and 
 before which another command runs whole.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations, product
-from random import Random
 
 from tests.simulation.choices import OVERTAKEN, Scripted
 from tests.simulation.oracles import Violation
 from tests.simulation.play import Plan, Theatre
+from tests.simulation.scheduler import CRASH_AFTER, CRASH_BEFORE, GIVEN_UP
+from tests.simulation.table_port import CONFLICT, RESPONSE_LOST
 
 PAIRS = (
     *("invite mia", "accept mia", "remove mia", "invite cleo"),
@@ -22,27 +23,35 @@ TRIPLES = ("send 7 mia", "send 6 ben", "remove mia", "invite cleo")
 """What moves credits and slots: every three of these are tried with two faults."""
 
 
-def single_faults(stage: Theatre, plan: Plan) -> list[tuple[int, str]]:
-    """Each fault that could strike, by the number of the call that it would strike at."""
+HARDEST = (CRASH_BEFORE, CRASH_AFTER, GIVEN_UP, RESPONSE_LOST, CONFLICT, OVERTAKEN)
+"""The faults of which two are tried: the others end as one of these does, or are heard of."""
+
+Script = tuple[tuple[int, str], ...]
+
+
+def faults_of(stage: Theatre, plan: Plan) -> list[tuple[int, str]]:
+    """Each fault that could strike, with the number of the call."""
     quiet = Scripted()
     stage.play(quiet, plan)
     return [(place, fault) for place, (_, faults) in enumerate(quiet.offered) for fault in faults]
 
 
-def scripts(stage: Theatre, plan: Plan, faults: int) -> Iterator[tuple[tuple[int, str], ...]]:
-    """Each way in which so many faults strike different calls of `plan`."""
-    single = single_faults(stage, plan)
-    for chosen in combinations(single, faults):
-        if len({place for place, _ in chosen}) == faults:
-            yield chosen
+def one_fault(stage: Theatre, plan: Plan) -> Iterator[Script]:
+    for each in faults_of(stage, plan):
+        yield (each,)
 
 
-def play_each(stage: Theatre, plan: Plan, faults: int, one_in: int = 1) -> tuple[int, list[str]]:
-    """How many histories, and what did not hold; with `one_in` only such a part, drawn by lot."""
-    count, failed, lot = 0, list[str](), Random(repr(plan))
-    for script in scripts(stage, plan, faults):
-        if one_in > 1 and lot.random() * one_in >= 1:
-            continue
+def two_faults(stage: Theatre, plan: Plan) -> Iterator[Script]:
+    hard = [(place, fault) for place, fault in faults_of(stage, plan) if fault in HARDEST]
+    for first, second in combinations(hard, 2):
+        if first[0] != second[0]:
+            yield first, second
+
+
+def play_each(stage: Theatre, plan: Plan, scripts: Iterable[Script]) -> tuple[int, list[str]]:
+    """How many histories, and what did not hold."""
+    count, failed = 0, list[str]()
+    for script in scripts:
         count += 1
         try:
             stage.play(Scripted(script), plan)
@@ -57,6 +66,3 @@ def pairs() -> list[Plan]:
 
 def triples() -> list[Plan]:
     return [Plan("full", ((a,), (b,), (c,))) for a, b, c in combinations(TRIPLES, 3)]
-
-
-assert OVERTAKEN, "one of the faults that are offered"

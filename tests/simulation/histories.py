@@ -23,9 +23,6 @@ assert tests.conftest.SANDBOX
 _AT_ONCE = 250
 """Histories that a worker plays before it tells."""
 
-_AIMED_ONE_IN = 32
-"""Two in so many seeds are for a scene and a fault: each fault strikes each kind of call."""
-
 Injected = Counter[tuple[str, str]]
 
 
@@ -51,9 +48,9 @@ class Tally:
 
 def play_seed(stage: Theatre, seed: int, told: list[str] | None = None) -> None:
     """Raises Violation."""
-    if seed % _AIMED_ONE_IN < 2:
-        # Two by two, so that the even and the odd seeds each have all.
-        stage.play_aimed(seed, seed // _AIMED_ONE_IN, told)
+    if seed < 2 * len(stage.aims):
+        # For a scene and a fault each, so that all have struck; even and odd seeds each have all.
+        stage.play_aimed(seed, seed // 2, told)
         return
     choices = Seeded(seed)
     stage.play(choices, plan(choices.random), told)

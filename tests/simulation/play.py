@@ -62,7 +62,10 @@ PROFILES = {
     "overdue": ("overdue", _OVERDUE),
     "money": ("new", _MONEY),
 }
-_OFTEN = {"credits": 52, "team": 24, "packages": 2, "slots": 1, "life": 1, "overdue": 1, "money": 1}
+_OFTEN = {
+    **{"credits": 65, "team": 32},
+    **{"packages": 2, "slots": 1, "life": 1, "overdue": 1, "money": 1},
+}
 """Where Stripe takes part a history costs ten times as much."""
 _LOTS = [profile for profile, tickets in _OFTEN.items() for _ in range(tickets)]
 
@@ -200,7 +203,7 @@ class Theatre:
     def play_aimed(self, seed: int, number: int, told: list[str] | None = None) -> None:
         """The history of a scene with one of the faults that it can have, at one of its calls."""
         scene, kind, fault = self.aims[number % len(self.aims)]
-        aim = Aim(kind, fault, after=number // len(self.aims) // 2)
+        aim = Aim(kind, fault, after=number // len(self.aims))
         self.play(SCENES[scene].choices(seed, aim), SCENES[scene].plan, told)
 
     def _warm(self) -> None:
