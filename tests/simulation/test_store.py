@@ -7,11 +7,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tests.functions.conftest import tables
 from tests.simulation.cloud import DATA
 from tests.simulation.differential import answer, commands
 from tests.simulation.expressions import Unsupported
 from tests.simulation.store import Store, tables_of
+from tests.tables import tables
 
 
 @pytest.fixture

@@ -23,10 +23,10 @@ from billing.usecases.credits import send_credits
 from infra.local import aws
 from infra.local.people import Person
 from tests.factories import NOON, subscription
-from tests.functions.conftest import tables
 from tests.functions.team import slots_subscription
 from tests.stack.running import Stack, until
 from tests.stack.test_members import Team
+from tests.tables import tables
 
 GRACE = timedelta(days=14)
 ANA = as_manager("ana", "ana@acme.test", "Ana")

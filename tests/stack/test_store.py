@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from tests.functions.conftest import tables
 from tests.simulation.cloud import DATA
 from tests.simulation.differential import answer, commands
 from tests.simulation.store import Store, tables_of
 from tests.stack.test_ministack import MiniStack, ministack
+from tests.tables import tables
 
 __all__ = ["ministack"]
 
