@@ -107,14 +107,22 @@ class Box(Sandbox):
 
 
 @contextmanager
-def in_light_dress(box: Box) -> Iterator[None]:
-    """The sandbox without validation and with ids that repeat. What is validated on the wire is
-    left to the tier that goes over it."""
-    copying = SimpleNamespace(deepcopy=lambda value: json.loads(json.dumps(value)))
-    as_it_is = SimpleNamespace(deepcopy=lambda value: value)
+def on_simulated_time(box: Box) -> Iterator[None]:
+    """And with ids that repeat."""
     with (
         patch.object(state, "token", box.token),
         patch.object(idempotency, "time", SimpleNamespace(time=box.clock)),
+    ):
+        yield
+
+
+@contextmanager
+def in_light_dress() -> Iterator[None]:
+    """The sandbox without validation. What is validated on the wire is left to the histories that
+    go over it."""
+    copying = SimpleNamespace(deepcopy=lambda value: json.loads(json.dumps(value)))
+    as_it_is = SimpleNamespace(deepcopy=lambda value: value)
+    with (
         patch.object(description, "check_object", _unchecked),
         patch.object(description, "check_response", _unchecked),
         patch.object(World, "emit", _emit),

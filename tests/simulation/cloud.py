@@ -7,7 +7,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -32,7 +32,7 @@ from billing.domain.times import from_epoch
 from billing.http import Api
 from infra.local.stripe_sandbox.state import Body
 from tests.functions.product import API_KEY, APIS, WEBHOOK_SECRET
-from tests.simulation.box import Box, Kept, in_light_dress
+from tests.simulation.box import Box, Kept, in_light_dress, on_simulated_time
 from tests.simulation.choices import Scripted
 from tests.simulation.scheduler import Choices, Scheduler, Task
 from tests.simulation.store import Store, tables_of
@@ -96,7 +96,8 @@ class Cloud:
         self.box = Box(self.clock)
         self.scheduler = Scheduler(Scripted())
         self.table = TablePort(self.scheduler, Store(tables_of(DATA)))
-        self.client = Requests(self.scheduler, self.box, self.unique).client()
+        self.requests: Any = Requests(self.scheduler, self.box, self.unique)
+        self.client = self.requests.client()
         self.warm_prices: dict[str, str] = {}
         self._clear()
 
@@ -106,9 +107,7 @@ class Cloud:
         """A new history; without a beginning it goes on from where things stand."""
         self.choices = choices
         self.base = self.clock() if beginning is None else beginning.clock
-        self.scheduler = self.table.scheduler = self.client.requests.scheduler = Scheduler(
-            choices, told
-        )
+        self.scheduler = self.table.scheduler = self.requests.scheduler = Scheduler(choices, told)
         self.scheduler.after_step = self._after_step
         if beginning is not None:
             self.table.store = beginning.store.copy()
@@ -397,14 +396,17 @@ def _event(
 
 
 @contextmanager
-def plugged_in(cloud: Cloud) -> Iterator[None]:
+def plugged_in(
+    cloud: Cloud, dress: Callable[[], AbstractContextManager[None]] = in_light_dress
+) -> Iterator[None]:
     """The functions reach this cloud and nothing else."""
     credentials = {"api_key": API_KEY, "webhook_secrets": [WEBHOOK_SECRET]}
     before = logging.root.manager.disable
     with ExitStack() as stack:
         logging.disable(logging.CRITICAL)
         stack.callback(logging.disable, before)
-        stack.enter_context(in_light_dress(cloud.box))
+        stack.enter_context(on_simulated_time(cloud.box))
+        stack.enter_context(dress())
         for module in _modules_with("client", transaction.client):
             stack.enter_context(patch.object(module, "client", cloud.table))
         stack.enter_context(patch.object(reading, "decode_item", decoded))

@@ -59,7 +59,7 @@ class Requests(_APIRequestor):
         self._unique = unique
 
     def client(self) -> Any:
-        return SimpleNamespace(v1=V1Services(self), requests=self)  # type: ignore[no-untyped-call]
+        return SimpleNamespace(v1=V1Services(self))  # type: ignore[no-untyped-call]
 
     def request(
         self, method: str, url: str, params: Any = None, options: Any = None, **_: Any

@@ -46,6 +46,7 @@ class TablePort:
     def __init__(self, scheduler: Scheduler, store: Store) -> None:
         self.scheduler = scheduler
         self.store = store
+        self.reached_by: Callable[[Store], Any] = lambda store: store
 
     def get_item(self, **asked: Any) -> Any:
         return self._read("get_item", "GetItem", asked)
@@ -59,7 +60,7 @@ class TablePort:
     def transact_write_items(self, **asked: Any) -> Any:
         return self.scheduler.call(
             "dynamodb TransactWriteItems",
-            lambda: self.store.transact_write_items(**asked),
+            lambda: self.reached_by(self.store).transact_write_items(**asked),
             {
                 REQUEST_LOST: _request_lost,
                 RESPONSE_LOST: _response_lost,
@@ -87,7 +88,7 @@ class TablePort:
             faults[STALE] = lambda _: self._stale(operation, asked)
 
         def perform() -> Any:
-            return getattr(self.store, operation)(**asked)
+            return getattr(self.reached_by(self.store), operation)(**asked)
 
         return self.scheduler.call(f"dynamodb {kind}", perform, faults, _key(asked))
 
