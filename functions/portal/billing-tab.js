@@ -310,6 +310,7 @@ export class BillingTab extends HTMLElement {
       this.#failed = false;
     } catch (error) {
       this.#failed = true;
+      if (error.passing && own.shown) return;
       this.#fail(error, (problem) => own.showFailure(problem, () => this.#loadOwn()));
     }
   }

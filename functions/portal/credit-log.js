@@ -20,6 +20,7 @@ export class LogSection {
   #people = null;
   #shown = null;
   #newest = null;
+  #asked = 0;
   #service;
 
   /** `fetchPage(query)` → `{items, next_cursor}`; `fetchCsv(query)` → `{text, next}`. */
@@ -70,10 +71,17 @@ export class LogSection {
 
   /** Show the first page; older entries that were asked for stay while it is the same. */
   async load() {
-    const query = this.#query;
+    await this.#loadFirst(this.#query);
+  }
+
+  /** Resolves to the page, or to null if another was asked for meanwhile. */
+  async #loadFirst(query) {
+    const asked = (this.#asked += 1);
     const page = await this.#service.fetchPage(query);
+    if (asked !== this.#asked) return null;
     if (!query.filtered) this.#newest = page.items[0]?.at ?? null;
     this.#showFirst(page, query);
+    return page;
   }
 
   #showFirst(page, query) {
@@ -111,8 +119,10 @@ export class LogSection {
   async #more(control, query) {
     if (isBusy(control)) return;
     setBusy(control, "Loading…");
+    const asked = this.#asked;
     try {
       const page = await this.#service.fetchPage(query);
+      if (asked !== this.#asked) return;
       this.#problem.replaceChildren();
       const first = this.#append(page, query);
       this.#service.announce(`${page.items.length} older entries loaded.`);
@@ -160,9 +170,8 @@ export class LogSection {
     const show = button("Show", null, { type: "submit" });
     const words = { busy: "Loading…", failed: "The log could not be loaded", place: this.#problem };
     const ask = async () => {
-      const query = this.#query;
-      const page = await this.#service.fetchPage(query);
-      this.#showFirst(page, query);
+      const page = await this.#loadFirst(this.#query);
+      if (page === null) return;
       const many = page.next_cursor ? "The first" : count(page.items.length);
       this.#service.announce(`${many} ${page.items.length === 1 ? "entry" : "entries"} shown.`);
     };

@@ -25,6 +25,10 @@ export class OwnCredits {
     return [this.#wallet.element, this.#log.element];
   }
 
+  get shown() {
+    return this.#seen;
+  }
+
   async load() {
     const [{ wallet }, { access }] = await Promise.all([
       this.#get("/credits"),

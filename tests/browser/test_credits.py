@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser import shapes
 from tests.browser.scripted import OFFLINE, Answer, Site, problem
@@ -306,6 +306,24 @@ def test_who_joins_later_can_be_filtered_by_and_the_choice_stays(site: Site, pag
     expect(log.get_by_label("Member")).to_have_value(str(MIA["id"]))
 
 
+def test_an_answer_that_comes_late_does_not_replace_a_newer_one(site: Site, page: Page) -> None:
+    log = show_log(site, page, SENT)
+    held: list[Route] = []
+    page.route("**/credits/log?kind=*", lambda route: held.append(route), times=1)
+    log.get_by_text("Filter").click()
+    log.get_by_label("Action").select_option("Sent")
+    with page.expect_request("**/credits/log?kind=*"):
+        log.get_by_role("button", name="Show").click()
+    site.answers(LOG, shapes.log({**SENT, "id": "newer"}, SENT))
+    site.answers("GET /billing", {**TEAM, "credits": {**TEAM["credits"], "mine": 825}})
+    page.evaluate("document.querySelector('billing-tab').refresh()")
+    expect(log.get_by_role("rowheader")).to_have_count(2)
+    with page.expect_response("**/credits/log?kind=*"):
+        held[0].fulfill(json=shapes.log(SENT))
+    expect(log.get_by_role("button", name="Show")).not_to_have_attribute("aria-disabled", "true")
+    expect(log.get_by_role("rowheader")).to_have_count(2)
+
+
 def test_a_filter_that_nothing_matches_can_be_cleared(site: Site, page: Page) -> None:
     log = show_log(site, page, SENT)
     log.get_by_text("Filter").click()
@@ -453,6 +471,19 @@ def test_a_member_whose_credits_could_not_be_had_can_try_again(site: Site, page:
     section.get_by_role("button", name="Try again").click()
     expect(section).to_contain_text("Yours to use22")
     expect(region(page, "Credit log").get_by_role("rowheader")).to_have_count(2)
+
+
+def test_a_members_credits_stay_when_they_could_not_be_asked_again_in_passing(
+    site: Site, page: Page
+) -> None:
+    section = show_to_member(site, page, shapes.wallet(22))
+    expect(section).to_contain_text("Yours to use22")
+    site.answers("GET /credits", OFFLINE)
+    page.evaluate("document.querySelector('billing-tab').refresh()")
+    expect(section).to_contain_text("Yours to use22")
+    site.answers("GET /credits", shapes.wallet(30))
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(section).to_contain_text("Yours to use30")
 
 
 def test_a_member_removed_meanwhile_sees_no_credits_any_more(site: Site, page: Page) -> None:
