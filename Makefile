@@ -1,7 +1,8 @@
 # make run      the whole product on this machine, in the foreground (PORT=8080 STATE=.local RESET=1)
 # make up       the same in the background; addresses in .local/stack.json
 # make down     ends it
-# make test     everything: checks, unit tests, the running stack, a real browser
+# make test     checks, unit tests, simulation, the running stack, a real browser that walks it
+# make pages    the page in each of its states, in a real browser, against an API that is played
 # make simulate histories with faults, until SEEDS of them are played (SEEDS=1000000 JOBS=2 FIRST=0)
 # make check    lint, types and templates only
 # make openapi  writes the OpenAPI document anew from the code
@@ -13,7 +14,7 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 VENV = .venv/bin/python
 
-.PHONY: run up down token test simulate check openapi tour
+.PHONY: run up down token test pages simulate check openapi tour
 
 run: environment-local
 	@$(VENV) -m infra.local.stack run
@@ -28,7 +29,10 @@ token: environment-local
 	@$(VENV) -m infra.local.stack token
 
 test: check
-	@$(VENV) -m pytest --numprocesses=2
+	@$(VENV) -m pytest --numprocesses=2 -m "not page"
+
+pages: environment-dev
+	@$(VENV) -m pytest --numprocesses=2 -m page
 
 simulate: environment-dev
 	@PYTHONPATH=.:layers/common:functions $(VENV) -m tests.simulation.histories \

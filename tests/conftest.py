@@ -48,6 +48,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = getattr(item, "fixturenames", ())
         shared = (each for each in ("stack", "browser") if each in fixtures)
         item.add_marker(pytest.mark.xdist_group(next(shared, str(item.path))))
+        if "site" in fixtures:
+            item.add_marker(pytest.mark.page)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

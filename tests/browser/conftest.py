@@ -17,7 +17,7 @@ SLOW = 20_000
 """Milliseconds"""
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     executable = chromium.find()
     if executable is None:
@@ -28,7 +28,7 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def origin() -> Iterator[str]:
     with page_server() as origin:
         yield origin
@@ -36,7 +36,9 @@ def origin() -> Iterator[str]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(locale="en-GB", viewport={"width": 1100, "height": 800})
+    context = browser.new_context(
+        locale="en-GB", viewport={"width": 1100, "height": 800}, reduced_motion="reduce"
+    )
     context.set_default_timeout(5_000)
     yield context
     context.close()

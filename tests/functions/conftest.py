@@ -39,7 +39,7 @@ ROOT = Path(__file__).parent.parent.parent
 _CATALOG = "the catalog"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Stripe sandbox, which has kept itself with nothing but the catalog."""
     folder = tmp_path_factory.mktemp("sandbox")
@@ -70,7 +70,7 @@ def _await_health(process: "subprocess.Popen[bytes]", log: Path) -> None:
     pytest.fail(f"the sandbox did not start:\n{log.read_text()}")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def aws() -> Iterator[None]:
     with mock_aws():
         gateway.price_id.cache_clear()
@@ -106,7 +106,7 @@ def product(tables: Store, sandbox: str, monkeypatch: pytest.MonkeyPatch) -> Pro
     return Product(account=name, sandbox=sandbox, queue=queue._URL, tables=tables)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def scenes(sandbox: str) -> dict[str, Product]:
     """What tests have begun with so far, as it was then; Stripe keeps its part by their names."""
     return {}

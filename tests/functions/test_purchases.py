@@ -17,11 +17,9 @@ from tests.functions.team import join, record, slots_subscription
 
 
 @pytest.fixture
-def shop(product: Product) -> Product:
+def shop(subscribed: Product) -> Product:
     """A team that subscribed at Stripe."""
-    product.subscribe()
-    product.catch_up()
-    return product
+    return subscribed
 
 
 def kinds(product: Product) -> list[str]:

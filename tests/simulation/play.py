@@ -63,7 +63,7 @@ PROFILES = {
     "money": ("new", _MONEY),
 }
 _OFTEN = {
-    **{"credits": 65, "team": 32},
+    **{"credits": 130, "team": 64},
     **{"packages": 2, "slots": 1, "life": 1, "overdue": 1, "money": 1},
 }
 """Where Stripe takes part a history costs ten times as much."""
