@@ -3,6 +3,7 @@
 import os
 import socket
 
+import moto.core.models
 import pytest
 
 from infra.openapi import PLACEHOLDERS
@@ -34,6 +35,9 @@ os.environ |= PLACEHOLDERS | {
     "OIDC_ISSUER": "https://issuer.example.com/tenant",
     "PRODUCT_NAME": "Acme <Sales>",
 }
+
+EMULATOR = moto.core.models
+"""Imported first: a client that is made before cannot be emulated."""
 
 _missed: list[str] = []
 

@@ -70,6 +70,12 @@ def _await_health(process: "subprocess.Popen[bytes]", log: Path) -> None:
     pytest.fail(f"the sandbox did not start:\n{log.read_text()}")
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stripe's client tries again at once."""
+    monkeypatch.setattr("stripe._http_client.HTTPClient._sleep_time_seconds", lambda *_, **__: 0)
+
+
 @pytest.fixture(scope="module")
 def aws() -> Iterator[None]:
     with mock_aws():

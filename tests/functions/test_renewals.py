@@ -311,9 +311,8 @@ def test_one_account_that_fails_stops_no_other_and_a_person_is_called(
 
 
 def test_while_stripe_does_not_answer_nobody_is_called(
-    subscribed: Product, alerts: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+    subscribed: Product, alerts: list[dict[str, str]]
 ) -> None:
-    monkeypatch.setattr("stripe._http_client.HTTPClient._sleep_time_seconds", lambda *_, **__: 0)
     subscribed.go_to(renewal(subscribed) - DAY)
     subscribed.order_faults([("GET", "/v1/subscriptions/*", "500")] * 3)
     assert subscribed.sweep() == {"done": 0, "failed": 1}

@@ -48,8 +48,8 @@ class Tally:
 
 def play_seed(stage: Theatre, seed: int, told: list[str] | None = None) -> None:
     """Raises Violation."""
-    if seed < 2 * len(stage.aims):
-        # For a scene and a fault each, so that all have struck; even and odd seeds each have all.
+    if seed < 2 * len(stage.aims) and seed % 2 == 0:
+        # For a scene and a fault each, so that all have struck.
         stage.play_aimed(seed, seed // 2, told)
         return
     choices = Seeded(seed)
