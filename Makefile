@@ -2,7 +2,7 @@
 # make up       the same in the background; addresses in .local/stack.json
 # make down     ends it
 # make test     checks, unit tests, simulation, the running stack, a real browser that walks it
-# make pages    the page in each of its states, in a real browser, against an API that is played
+# make pages    the page in each of its states, and a year of an account, in a real browser
 # make simulate histories with faults, until SEEDS of them are played (SEEDS=1000000 JOBS=2 FIRST=0)
 # make check    lint, types and templates only
 # make openapi  writes the OpenAPI document anew from the code

@@ -20,6 +20,8 @@ from infra.local.stripe_account import SANDBOX_KEY
 from tests.browser import walk
 from tests.stack.running import Folder, Stack, until
 
+pytestmark = pytest.mark.page
+
 VISA = "4242424242424242"
 FAILS_AT_RENEWAL = "4000000000000341"
 ANNUAL, QUARTERLY, SLOT = 58_800, 15_900, 4_900

@@ -45,6 +45,7 @@ def take(page: Page, name: str, *, whole: bool = True) -> None:
     """Of the whole page, or of the window. Raises ValueError for a picture that is too large for
     the repository."""
     picture = PICTURES / f"{name}.png"
+    expect(page.locator(".skeleton")).to_have_count(0)
     page.screenshot(path=picture, full_page=whole)
     if picture.stat().st_size > LARGEST_BYTES:
         raise ValueError(f"{picture} has more than {LARGEST_BYTES} bytes")
