@@ -1,7 +1,7 @@
 """The team's credits: who has how many, sending them, and what happened to them."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from billing import runtime, settings
 from billing.adapters.dynamodb import accounts
@@ -11,7 +11,6 @@ from billing.bodies import AlertChoice, CreditsSent
 from billing.domain.account import Role
 from billing.domain.credits import Credits, Entry, EntryKind, Wallet
 from billing.domain.errors import NotAllowed, NotFound
-from billing.domain.times import parse_rfc3339
 from billing.http import Api, Request, Response, Who, invalid_query
 from billing.usecases.accounts import as_manager, ensure_manager, load_for
 from billing.usecases.credit_log import Shown, read_log, sum_up
@@ -108,9 +107,9 @@ def read_credit_log(request: Request) -> LogView | Response:
     shown = Shown(
         person=_person(request, rows, own),
         kind=_kind(request),
-        since=_moment(request, "from"),
-        until=_moment(request, "to"),
-        cursor=_cursor(request),
+        since=request.moment("from"),
+        until=request.moment("to"),
+        cursor=request.cursor(_POSITION),
     )
     limit = _CSV_AT_ONCE if csv else request.limit()
     found, following = read_log(rows, shown, limit=limit, now=runtime.now())
@@ -137,8 +136,8 @@ def get_usage(request: Request) -> UsageView:
     days"""
     rows, own = _people(request)
     now = runtime.now()
-    until = _moment(request, "to") or now + timedelta(seconds=1)
-    since = _moment(request, "from") or until - timedelta(days=30)
+    until = request.moment("to") or now + timedelta(seconds=1)
+    since = request.moment("from") or until - timedelta(days=30)
     if not timedelta() < until - since <= timedelta(days=366):
         raise invalid_query("from", "must be before `to`, by 366 days at most")
     by = request.query("by") or "day"
@@ -186,24 +185,5 @@ def _csv(rows: AccountRows, shown: Shown, found: list[Entry], following: str | N
 
 
 def _kind(request: Request) -> EntryKind | None:
-    value = request.query("kind")
-    if value is not None and value not in tuple(EntryKind):
-        raise invalid_query("kind", f"must be one of: {', '.join(EntryKind)}")
+    value = request.one_of("kind", tuple(EntryKind))
     return None if value is None else EntryKind(value)
-
-
-def _cursor(request: Request) -> str | None:
-    cursor = request.query("cursor")
-    if cursor is not None and not _POSITION.fullmatch(cursor):
-        raise invalid_query("cursor", "must be a next_cursor of this list")
-    return cursor
-
-
-def _moment(request: Request, name: str) -> datetime | None:
-    text = request.query(name)
-    if text is None:
-        return None
-    try:
-        return parse_rfc3339(text)
-    except (ValueError, OverflowError) as error:
-        raise invalid_query(name, "must be a time such as 2027-01-31T00:00:00Z") from error

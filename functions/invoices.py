@@ -1,7 +1,6 @@
 """The invoice history, and each invoice as a PDF."""
 
 import re
-from datetime import datetime
 
 from billing import runtime
 from billing.adapters import documents
@@ -11,8 +10,8 @@ from billing.adapters.stripe import gateway
 from billing.domain.catalog import Kind
 from billing.domain.errors import NotFound
 from billing.domain.invoices import Invoice, InvoiceStatus
-from billing.domain.times import from_epoch, parse_rfc3339, rfc3339
-from billing.http import Api, Request, Who, invalid_query
+from billing.domain.times import from_epoch, rfc3339
+from billing.http import Api, Request, Who
 from billing.usecases.payment import pay
 from billing.views import InvoicesView, InvoiceView, LinkView, PaymentView
 
@@ -39,15 +38,15 @@ _STATUSES = tuple(status for status in InvoiceStatus if status is not InvoiceSta
 def list_invoices(request: Request) -> InvoicesView:
     """Everything charged to the card, newest first"""
     where = {
-        "kind": _one_of(request, "kind", _KINDS),
-        "status": _one_of(request, "status", _STATUSES),
+        "kind": request.one_of("kind", _KINDS),
+        "status": request.one_of("status", _STATUSES),
     }
     found, more = invoices.page(
         request.caller().account,
         limit=request.limit(),
-        before=_cursor(request),
-        since=_moment(request, "from"),
-        until=_moment(request, "to"),
+        before=request.cursor(_ID),
+        since=request.moment("from"),
+        until=request.moment("to"),
         where={name: value for name, value in where.items() if value is not None},
     )
     return {
@@ -99,27 +98,3 @@ def _view(invoice: Invoice) -> InvoiceView:
             for line in invoice.lines
         ],
     }
-
-
-def _cursor(request: Request) -> str | None:
-    cursor = request.query("cursor")
-    if cursor is not None and not _ID.fullmatch(cursor):
-        raise invalid_query("cursor", "must be a next_cursor of this list")
-    return cursor
-
-
-def _one_of(request: Request, name: str, choices: tuple[str, ...]) -> str | None:
-    value = request.query(name)
-    if value is not None and value not in choices:
-        raise invalid_query(name, f"must be one of: {', '.join(choices)}")
-    return value
-
-
-def _moment(request: Request, name: str) -> datetime | None:
-    text = request.query(name)
-    if text is None:
-        return None
-    try:
-        return parse_rfc3339(text)
-    except (ValueError, OverflowError) as error:
-        raise invalid_query(name, "must be a time such as 2027-01-31T00:00:00Z") from error

@@ -13,7 +13,7 @@ from billing.domain.catalog import load_catalog
 from billing.domain.deals import Terms
 from billing.domain.errors import NotFound
 from billing.domain.times import rfc3339
-from billing.http import Api, Request, Who, invalid_query
+from billing.http import Api, Request, Who
 from billing.usecases import deals, plans
 from billing.usecases.acts import Act
 from billing.usecases.deals import Selling
@@ -54,9 +54,7 @@ def get_account(request: Request) -> BillingView:
 )
 def get_history(request: Request) -> HistoryView:
     """What happened to the account, who did it and why, newest first"""
-    cursor = request.query("cursor")
-    if cursor is not None and not _EVENT_ID.fullmatch(cursor):
-        raise invalid_query("cursor", "must be a next_cursor of this list")
+    cursor = request.cursor(_EVENT_ID)
     rows = _rows(request.operator().account)
     found, more = history.page(rows.id, limit=request.limit(), before=cursor)
     return {

@@ -7,7 +7,7 @@ from billing.adapters.dynamodb import accounts, support_requests
 from billing.bodies import NewSupportRequest
 from billing.domain.support_requests import SupportRequest
 from billing.domain.times import rfc3339
-from billing.http import Api, Request, Who, invalid_query
+from billing.http import Api, Request, Who
 from billing.usecases.accounts import as_manager, ensure_manager
 from billing.usecases.support_requests import record_support_request
 from billing.views import SupportRequestsView, SupportRequestView
@@ -41,9 +41,7 @@ def ask(request: Request, asked: NewSupportRequest) -> SupportRequestView:
 )
 def list_support_requests(request: Request) -> SupportRequestsView:
     """What was asked for, newest first"""
-    cursor = request.query("cursor")
-    if cursor is not None and not _ID.fullmatch(cursor):
-        raise invalid_query("cursor", "must be a next_cursor of this list")
+    cursor = request.cursor(_ID)
     found, more = support_requests.page(
         request.caller().account, limit=request.limit(), before=cursor
     )

@@ -1,7 +1,6 @@
 """The operator's commands, as the README has them, on the running stack."""
 
 import re
-import shutil
 import subprocess
 import uuid
 from typing import Any
@@ -44,7 +43,6 @@ def commands(stack: Stack, account: str) -> str:
     return str(block.replace("http://127.0.0.1:8080", stack.api).replace("/acme", f"/{account}"))
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="the README's commands are curl's")
 def test_the_operators_commands_of_the_readme_do_what_they_say(
     stack: Stack, manager: Person
 ) -> None:

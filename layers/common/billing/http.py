@@ -7,8 +7,10 @@ the same declaration makes the OpenAPI document.
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -31,6 +33,7 @@ from billing.domain.errors import (
     Unavailable,
     UnsupportedContent,
 )
+from billing.domain.times import parse_rfc3339
 
 MAX_BODY_BYTES = 64 * 1024
 OPERATORS_SCOPE = "billing.support"
@@ -130,6 +133,30 @@ class Request:
         if not text.isascii() or not text.isdigit() or not 1 <= int(text[:4]) <= 100:
             raise invalid_query("limit", "must be a whole number from 1 to 100")
         return int(text)
+
+    def cursor(self, form: re.Pattern[str]) -> str | None:
+        """Where the page begins, as `next_cursor` told it. Raises InvalidInput unless of `form`."""
+        cursor = self.query("cursor")
+        if cursor is not None and not form.fullmatch(cursor):
+            raise invalid_query("cursor", "must be a next_cursor of this list")
+        return cursor
+
+    def one_of(self, name: str, choices: Sequence[str]) -> str | None:
+        """Raises InvalidInput."""
+        value = self.query(name)
+        if value is not None and value not in choices:
+            raise invalid_query(name, f"must be one of: {', '.join(choices)}")
+        return value
+
+    def moment(self, name: str) -> datetime | None:
+        """Raises InvalidInput."""
+        text = self.query(name)
+        if text is None:
+            return None
+        try:
+            return parse_rfc3339(text)
+        except (ValueError, OverflowError) as error:
+            raise invalid_query(name, "must be a time such as 2027-01-31T00:00:00Z") from error
 
     def body_bytes(self, limit: int = MAX_BODY_BYTES) -> bytes:
         """The body as it was sent. Raises TooLarge, InvalidInput."""
