@@ -1,6 +1,6 @@
 import { askToBuy } from "./buy-credits.js";
 import { h } from "./dom.js";
-import { badge, button, notice, press, section, skeleton } from "./pieces.js";
+import { badge, button, nameOf, notice, press, section, skeleton } from "./pieces.js";
 import { askToSend, receivers } from "./send-credits.js";
 import { MEMBER_STATUS, count, credits } from "./words.js";
 
@@ -181,17 +181,13 @@ function nothingYet() {
   );
 }
 
-function person({ name, email, status, credits: theirs }, control) {
+function person(member, control) {
+  const { status, credits: theirs } = member;
   const asleepNow = status !== "active";
   return h(
     "li",
     { class: "person" },
-    h(
-      "div",
-      { class: "who" },
-      h("strong", {}, name || email),
-      name && h("span", { class: "muted" }, email),
-    ),
+    nameOf(member),
     h(
       "div",
       { class: "standing" },

@@ -133,3 +133,13 @@ export function failure(problem, retry) {
   if (reference) message.append(reference);
   return message;
 }
+
+/** Whose row it is, by name where there is one. */
+export function nameOf({ name, email }) {
+  return h(
+    "div",
+    { class: "who" },
+    h("strong", {}, name || email),
+    name && h("span", { class: "muted" }, email),
+  );
+}

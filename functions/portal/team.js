@@ -1,5 +1,5 @@
 import { h } from "./dom.js";
-import { badge, button, dayOf, notice, press, section, skeleton } from "./pieces.js";
+import { badge, button, dayOf, nameOf, notice, press, section, skeleton } from "./pieces.js";
 import { askForSlots, isYearly, orderSlots } from "./slots.js";
 import { CYCLES, MEMBER_STATUS, day, money } from "./words.js";
 
@@ -97,18 +97,13 @@ export class TeamSection {
   }
 
   #row(member, billing, working) {
-    const { role, status, name, email, expires_at: expires } = member;
+    const { role, status, expires_at: expires } = member;
     const manager = role === "manager";
     const note = manager ? "Needs no slot" : noteOn(status, expires);
     return h(
       "li",
       { class: "person" },
-      h(
-        "div",
-        { class: "who" },
-        h("strong", {}, name || email),
-        name && h("span", { class: "muted" }, email),
-      ),
+      nameOf(member),
       h(
         "div",
         { class: "standing" },
