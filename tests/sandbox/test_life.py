@@ -16,8 +16,8 @@ from tests.sandbox.shop import KEY, Listener, Shop
 
 [FILE] = Path(trim_description.__file__).parent.glob("description-*.json.gz")
 DESCRIPTION: dict[str, Any] = json.loads(gzip.decompress(FILE.read_bytes()))
-LISTS = """charges checkout/sessions customers disputes events invoice_payments invoices
-    payment_intents payment_methods prices products refunds setup_intents
+LISTS = """charges checkout/sessions customers disputes events invoice_payments invoiceitems
+    invoices payment_intents payment_methods prices products refunds setup_intents
     subscription_schedules subscriptions webhook_endpoints"""
 
 
@@ -27,6 +27,7 @@ def live(shop: Shop) -> None:
     pay_once(shop)
     renewing = shop.subscribe()
     begin_without_checkout(shop, renewing)
+    invoice_by_hand(shop, renewing)
     change(shop, renewing)
     shop.advance("P1M")
     shop.advance("P20D")
@@ -68,6 +69,19 @@ def begin_without_checkout(shop: Shop, known: Any) -> None:
     made = [shop.stripe.subscriptions.create(incomplete) for _ in range(2)]
     shop.stripe.invoices.void_invoice(str(made[0].latest_invoice))
     shop.stripe.invoices.mark_uncollectible(str(made[1].latest_invoice))
+
+
+def invoice_by_hand(shop: Shop, known: Any) -> None:
+    """Paid, voided, thrown away."""
+    price = shop.price(900, interval=None)
+    made = [shop.stripe.invoices.create({"customer": known.customer}).id for _ in range(3)]
+    for invoice in made:
+        item: Any = {"customer": known.customer, "invoice": invoice, "pricing": {"price": price}}
+        shop.stripe.invoice_items.create(item)
+    shop.stripe.invoices.pay(made[0], {"payment_method": known.default_payment_method})
+    shop.stripe.invoices.finalize_invoice(made[1])
+    shop.stripe.invoices.void_invoice(made[1])
+    shop.stripe.invoices.delete(made[2])
 
 
 def change(shop: Shop, renewing: Any) -> None:

@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from infra.local.stripe_sandbox import money
-from infra.local.stripe_sandbox.errors import CardDeclined, Refused
+from infra.local.stripe_sandbox.errors import CardDeclined, NotSupported, Refused
 from infra.local.stripe_sandbox.expansion import includable
 from infra.local.stripe_sandbox.lists import listed, page, page_of
 from infra.local.stripe_sandbox.operations import Call, merge_metadata, operation
 from infra.local.stripe_sandbox.resources import lifecycle, payment_methods, payments
-from infra.local.stripe_sandbox.state import Body, new_id, token
+from infra.local.stripe_sandbox.state import Body, new_id
 from infra.local.stripe_sandbox.world import BASE, World
 
 BUSINESS = "Sandbox Business"
@@ -41,13 +41,17 @@ def update_invoice(world: World, call: Call) -> Body:
     return world.update(invoice, "invoice.updated", **changes)
 
 
-@operation("POST /v1/invoices/{invoice}/finalize", "auto_advance")
+@operation("POST /v1/invoices/{invoice}/finalize", "auto_advance=false")
 def finalize_invoice(world: World, call: Call) -> Body:
     invoice = world.get("invoice", call.ids["invoice"])
     if invoice["status"] != "draft":
         raise Refused(
             "This invoice is already finalized, you can't re-finalize a non-draft invoice."
         )
+    _require_finalizable(world, invoice)
+    if "auto_advance" in call.params:
+        world.unschedule(invoice, "collect")
+        world.update(invoice, auto_advance=False)
     return finalize(world, invoice)
 
 
@@ -55,6 +59,7 @@ def finalize_invoice(world: World, call: Call) -> Body:
 def pay_invoice(world: World, call: Call) -> Body:
     invoice = world.get("invoice", call.ids["invoice"])
     if invoice["status"] == "draft":
+        _require_finalizable(world, invoice)
         finalize(world, invoice)
     if invoice["status"] == "paid":
         raise Refused("Invoice is already paid")
@@ -77,6 +82,7 @@ def void_invoice(world: World, call: Call) -> Body:
             f"{invoice['status']}.",
             code="invoice_not_editable",
         )
+    _require_nothing_under_way(world, invoice)
     return lifecycle.void_invoice(world, invoice)
 
 
@@ -114,6 +120,42 @@ def list_invoice_payments(world: World, call: Call) -> Body:
     return page(world, call, "invoice_payment", filters)
 
 
+def _require_finalizable(world: World, invoice: Body) -> None:
+    """Of a draft made by hand; raises Refused, whose traces stay, where tax cannot be known."""
+    if not invoice["lines"]["data"]:
+        raise NotSupported("the finalization of an invoice without lines")
+    if not invoice["automatic_tax"]["enabled"] or invoice["parent"]:
+        return
+    located = is_located(world.get("customer", invoice["customer"]))
+    world.update(invoice, automatic_tax=tax(enabled=True, located=located))
+    if located:
+        return
+    refusal = Refused(
+        "The customer's location isn't recognized. Set a valid customer address in order to "
+        "automatically calculate tax.",
+        code="customer_tax_location_invalid",
+    )
+    refusal.effects_stand = True
+    world.update(invoice, last_finalization_error=refusal.body["error"])
+    world.emit("invoice.finalization_failed", invoice)
+    raise refusal
+
+
+def _require_nothing_under_way(world: World, invoice: Body) -> None:
+    """A debit that the bank has not answered yet can be neither called back nor repeated."""
+    intent = world.look_up(world.hidden(invoice).get("intent", ""))
+    if intent and intent["status"] == "processing":
+        raise Refused(
+            f"The payment of this invoice is processing: {intent['id']}.",
+            code="payment_intent_unexpected_state",
+        )
+
+
+def is_located(customer: Body) -> bool:
+    """Whether enough is known of where the customer is to work out tax."""
+    return bool(customer["address"] and customer["address"]["country"])
+
+
 @includable("invoice", "payments")
 def payments_of(world: World, invoice: Body) -> Body:
     found = world.find("invoice_payment", "json_extract(body, '$.invoice') = ?", invoice["id"])
@@ -135,14 +177,14 @@ def new_line(
     proration: bool = False,
     metadata: Body | None = None,
 ) -> Body:
-    """A line of a subscription's item, or (without one) of an item of the invoice itself."""
+    """A line of a subscription's item, or (without one) of an invoice item: `item` of either."""
     shared = {"proration": proration, "proration_details": {"credited_items": None}}
     if subscription is None:
-        details = {"invoice_item": f"ii_1{token(23)}", "subscription": None} | shared
+        details = {"invoice_item": item or new_id("invoiceitem"), "subscription": None} | shared
         parent: Body = {"type": "invoice_item_details", "invoice_item_details": details}
     else:
         details = {"subscription": subscription["id"], "subscription_item": item} | shared
-        details["invoice_item"] = f"ii_1{token(23)}" if proration else None
+        details["invoice_item"] = new_id("invoiceitem") if proration else None
         parent = {"type": "subscription_item_details", "subscription_item_details": details}
     other = {"invoice_item_details", "subscription_item_details"} - {parent["type"]}
     return {
@@ -201,12 +243,19 @@ def body(
             "subscription_details": details,
             "type": "subscription_details",
         }
+    return draft | made_of(id, lines)
+
+
+def made_of(id: str, lines: list[Body]) -> Body:
+    """The lines of the invoice `id`, and its sums."""
     total = sum(line["amount"] for line in lines)
-    draft["lines"] = listed([line | {"invoice": id} for line in lines], f"/v1/invoices/{id}/lines")
     sums = ("subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax")
-    draft |= dict.fromkeys(sums, total)
-    draft |= {"amount_due": max(0, total), "amount_remaining": max(0, total)}
-    return draft
+    return {
+        "lines": listed([line | {"invoice": id} for line in lines], f"/v1/invoices/{id}/lines"),
+        **dict.fromkeys(sums, total),
+        "amount_due": max(0, total),
+        "amount_remaining": max(0, total),
+    }
 
 
 def draft(world: World, customer: Body, lines: list[Body], reason: str, **more: Any) -> Body:
@@ -216,14 +265,15 @@ def draft(world: World, customer: Body, lines: list[Body], reason: str, **more: 
     return invoice
 
 
-def tax(*, enabled: bool) -> Body:
-    """Tax is worked out, and there is none."""
+def tax(*, enabled: bool, located: bool = True) -> Body:
+    """Tax is worked out, and there is none; or cannot be, where the customer is not `located`."""
+    status = "complete" if located else "requires_location_inputs"
     return {
         "disabled_reason": None,
         "enabled": enabled,
         "liability": {"type": "self"} if enabled else None,
         "provider": "stripe" if enabled else None,
-        "status": "complete" if enabled else None,
+        "status": status if enabled else None,
     }
 
 
@@ -400,6 +450,7 @@ def attempt(
     scheduled: bool = False,
 ) -> Body:
     """Try to collect it; the intent's status afterwards says what happened."""
+    _require_nothing_under_way(world, invoice)
     intent = intent_for(world, invoice)
     counts = scheduled or not invoice["attempted"]
     world.update(invoice, attempted=True, attempt_count=invoice["attempt_count"] + counts)

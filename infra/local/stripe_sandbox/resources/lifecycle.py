@@ -120,9 +120,12 @@ def void_invoice(world: World, invoice: Body) -> Body:
         next_payment_attempt=None,
     )
     world.emit("invoice.voided", invoice)
-    intent = world.hidden(invoice).get("intent")
-    if intent:
-        payments.cancel(world, world.get("payment_intent", intent), "void_invoice")
+    known = world.hidden(invoice)
+    if "intent" in known:
+        payment = world.get("invoice_payment", known["payment"])
+        ended = payment["status_transitions"] | {"canceled_at": world.now}
+        world.update(payment, status="canceled", status_transitions=ended)
+        payments.cancel(world, world.get("payment_intent", known["intent"]), "void_invoice")
     _drop_pending(world, invoice)
     return invoice
 

@@ -279,6 +279,6 @@ def quantity(given: Body, param: str, *, default: int = 1, least: int = 0) -> in
         raise InvalidRequest(
             f"This value must be greater than or equal to {least}.",
             code="parameter_invalid_integer",
-            param=f"{param}[quantity]",
+            param=f"{param}[quantity]" if param else "quantity",
         )
     return found
