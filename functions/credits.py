@@ -44,10 +44,10 @@ def get_credits(request: Request) -> TeamCreditsView:
     now = runtime.now()
     if own is not None:
         wallet = rows.wallets.get(own, Wallet(person=own))
-        return {"wallet": wallet_view(wallet), "account": None, "members": None}
+        return {"wallet": wallet_view(wallet, now), "account": None, "members": None}
     manager = request.caller().subject
     return {
-        "wallet": wallet_view(rows.wallets[manager]),
+        "wallet": wallet_view(rows.wallets[manager], now),
         "account": credits_view(rows.wallets, manager),
         "members": [
             member_view(member, now, rows.wallets.get(member.id)) for member in rows.team.listed()

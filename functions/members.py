@@ -1,14 +1,15 @@
-"""Who is in the team: inviting, accepting, removing."""
+"""Who is in the team: inviting, accepting, removing, and how much each may use."""
 
 from billing import runtime, settings
 from billing.adapters.dynamodb import accounts, wallets
-from billing.bodies import Invitation
+from billing.bodies import Invitation, LimitChoice
 from billing.domain.errors import NotAllowed
 from billing.domain.members import normalized_email
 from billing.http import Api, Request, Response, Who, invalid_query
 from billing.usecases.accounts import as_manager, ensure_manager
+from billing.usecases.limits import set_limit
 from billing.usecases.members import accept_invitation, invite_member, remove_member
-from billing.views import MembersView, MemberView, member_view
+from billing.views import LimitView, MembersView, MemberView, member_view
 
 api = Api()
 
@@ -60,6 +61,14 @@ def remove(request: Request) -> Response:
     caller = request.caller()
     remove_member(caller.account, caller.subject, request.path("id"), runtime.now())
     return Response(204, "", {"cache-control": "no-store"})
+
+
+@api.route("PUT /members/{id}/limit", Who.MANAGER, takes=LimitChoice, gives=LimitView)
+def limit(request: Request, wanted: LimitChoice) -> LimitView:
+    """How many credits a member may use in a calendar month (UTC); null for any number"""
+    caller, now = request.caller(), runtime.now()
+    wallet = set_limit(caller.account, caller.subject, request.path("id"), wanted.limit, now)
+    return {"limit": wallet.limit, "used": wallet.used_at(now)}
 
 
 def _after(cursor: str | None, ids: list[str]) -> int:

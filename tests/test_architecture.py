@@ -275,6 +275,28 @@ def test_no_role_may_delete_or_scan_and_writes_are_transactions_only() -> None:
                 assert not writes or in_transaction == ["TransactWriteItems"], name
 
 
+@pytest.mark.parametrize("write", ["ledger.append_unordered(", "wallets.set_limit("])
+def test_who_adds_to_a_wallet_may_update_rows(write: str) -> None:
+    users = {name for name in imports() if write in _code(name)}
+    assert users
+    for function, properties in functions_in_template().items():
+        if users & _below(function):
+            policies = [each for one in properties["Policies"] for each in one["Statement"]]
+            actions = {action for each in policies for action in each["Action"]}
+            assert "dynamodb:UpdateItem" in actions, function
+
+
+def _below(module: str) -> set[str]:
+    """What of ours it imports, and what that imports."""
+    found: set[str] = set()
+    waiting = {module}
+    while waiting:
+        found |= waiting
+        waiting = {each for name in waiting for each in imports()[name] if each in imports()}
+        waiting -= found
+    return found
+
+
 @pytest.mark.parametrize("module", ["money", "credits", "purchases", "invoices", "slots"])
 def test_no_float_touches_money_or_credits(module: str) -> None:
     tree = ast.parse((LAYER / "billing" / "domain" / f"{module}.py").read_text())

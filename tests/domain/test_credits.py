@@ -1,6 +1,6 @@
 """Wallets, and the entries by which alone they change."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.domain import credits
-from billing.domain.credits import Cause, Credits, EntryKind, Movement, Wallet, effects
-from billing.domain.errors import BillingError
+from billing.domain.credits import Cause, Credits, EntryKind, Hold, Movement, Wallet, effects
+from billing.domain.errors import BillingError, RuleRefused
 from tests.factories import NOON
 
 CAUSE = Cause(id="one", account="acme", by="ana", now=NOON)
@@ -52,6 +52,66 @@ def test_a_hold_that_was_released_cannot_be_spent() -> None:
     assert released.balance == 100
     with pytest.raises(ValueError, match="more than there is"):
         credits.spend(released, Credits(1), CAUSE)
+
+
+def test_what_is_held_counts_as_used_in_its_month_also_without_a_limit() -> None:
+    held = credits.hold(ANA, Credits(30), CAUSE).wallets["ana"]
+    assert held.used_at(NOON) == 30
+    assert held.used_at(NOON + timedelta(days=31)) == 0
+    again = credits.hold(held, Credits(5), later(timedelta(days=31))).wallets["ana"]
+    assert again.used_at(NOON + timedelta(days=31)) == 5
+
+
+def test_no_more_is_held_than_the_limit_leaves_of_the_month() -> None:
+    limited = replace(ANA, limit=40)
+    held = credits.hold(limited, Credits(30), CAUSE).wallets["ana"]
+    with pytest.raises(BillingError, match="limit_reached: You can use 10 more") as told:
+        credits.hold(held, Credits(11), CAUSE)
+    assert isinstance(told.value, RuleRefused)
+    assert credits.hold(held, Credits(10), CAUSE).wallets["ana"].used == 40
+    assert credits.hold(held, Credits(40), later(timedelta(days=31))).wallets["ana"].used == 40
+
+
+def test_a_limit_below_what_is_used_leaves_nothing() -> None:
+    held = credits.hold(ANA, Credits(30), CAUSE).wallets["ana"]
+    with pytest.raises(BillingError, match="limit_reached: You can use 0 more"):
+        credits.hold(replace(held, limit=20), Credits(1), CAUSE)
+
+
+def test_what_is_returned_in_its_month_can_be_used_again_and_spending_changes_nothing() -> None:
+    wallet = credits.hold(ANA, Credits(30), CAUSE).wallets["ana"]
+    made = Hold(id="one", person="ana", credits=30, left=30, month=wallet.used_month)
+    wallet = credits.spend(wallet, Credits(10), CAUSE).wallets["ana"]
+    assert wallet.used == 30
+    assert credits.release(wallet, made, Credits(20), CAUSE).wallets["ana"].used == 10
+
+
+def test_what_is_returned_later_gives_the_new_month_nothing() -> None:
+    wallet = credits.hold(ANA, Credits(30), CAUSE).wallets["ana"]
+    made = Hold(id="one", person="ana", credits=30, left=30, month=wallet.used_month)
+    next_month = later(timedelta(days=31))
+    wallet = credits.hold(wallet, Credits(7), next_month).wallets["ana"]
+    wallet = credits.release(wallet, made, Credits(30), next_month).wallets["ana"]
+    assert (wallet.used, wallet.balance) == (7, 93)
+
+
+def test_a_month_that_has_begun_is_not_left_by_a_clock_that_is_behind() -> None:
+    limited = replace(ANA, limit=10)
+    ahead = later(timedelta(days=31))
+    held = credits.hold(limited, Credits(10), ahead).wallets["ana"]
+    with pytest.raises(BillingError, match="limit_reached"):
+        credits.hold(held, Credits(1), CAUSE)
+
+
+def test_what_a_dispute_sets_aside_is_neither_refused_nor_counted() -> None:
+    aside = credits.set_aside(replace(ANA, limit=0), Credits(50), CAUSE).wallets["ana"]
+    assert (aside.held, aside.used) == (50, 0)
+    back = credits.give_back(aside, Credits(50), CAUSE, undoes=EntryKind.HOLD).wallets["ana"]
+    assert (back.held, back.used) == (0, 0)
+
+
+def later(by: timedelta) -> Cause:
+    return replace(CAUSE, now=NOON + by)
 
 
 def test_a_later_entry_is_never_earlier_than_what_it_follows() -> None:

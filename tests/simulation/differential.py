@@ -115,6 +115,7 @@ _UPDATES: tuple[tuple[str, str], ...] = (
     ("SET version = if_not_exists(version, :one) + :one", ":one"),
     ("SET #answer = :answer REMOVE due_at", "#:answer"),
     ("ADD version :one", ":one"),
+    ("ADD version :one SET #answer = :answer", "#:answer:one"),
 )
 
 

@@ -20,6 +20,8 @@ from billing.domain.errors import BillingError
 from billing.usecases import members
 from billing.usecases.accounts import as_manager, ensure_manager
 from billing.usecases.credits import send_credits
+from billing.usecases.holds import hold_credits
+from billing.usecases.limits import set_limit
 from infra.local import aws
 from infra.local.people import Person
 from tests.factories import NOON, subscription
@@ -82,6 +84,30 @@ def test_500_transfers_at_once_succeed_or_are_refused_for_want_of_credits(accoun
     with ThreadPoolExecutor(500) as tabs:
         answers = Counter(tabs.map(send, range(500)))
     assert answers == {"sent": 400, "insufficient_credits": 100}
+
+
+@pytest.mark.parametrize(("limit", "held"), [(40, 40), (None, 60)])
+def test_60_holds_at_once_never_exceed_a_members_limit(
+    account: str, limit: int | None, held: int
+) -> None:
+    mia = join("mia")
+    to_spare = Command("to spare", "")
+    send_credits(account, ANA, mia, Credits(100), to_spare, grace=GRACE, now=NOON)
+    set_limit(account, "ana", mia, limit, NOON)
+
+    def hold(number: int) -> str:
+        command = Command(f"hold-{number}", "")
+        try:
+            hold_credits(account, mia, Credits(1), command, reference="", grace=GRACE, now=NOON)
+        except BillingError as error:
+            return error.code
+        return "held"
+
+    with ThreadPoolExecutor(60) as tabs:
+        answers = Counter(tabs.map(hold, range(60)))
+    assert answers == Counter(held=held, limit_reached=60 - held)
+    wallet = accounts.load(account).wallets[mia]
+    assert (wallet.used, wallet.held, wallet.balance) == (held, held, 100 - held)
 
 
 def test_a_package_is_bought_sent_and_seen_on_the_running_stack(stack: Stack) -> None:

@@ -143,6 +143,12 @@ class PackageOrder(Body):
     quantity: int = Field(default=1, ge=1, le=100)
 
 
+class LimitChoice(Body):
+    """How many credits a member may use in a calendar month; null for any number."""
+
+    limit: int | None = Field(ge=0, le=10**12)
+
+
 class AlertChoice(Body):
     """Below how many credits in their own wallet the manager wants to be told; null for never."""
 

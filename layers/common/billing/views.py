@@ -115,7 +115,8 @@ class SlotsPreview(TypedDict):
 
 
 class MemberView(TypedDict):
-    """`status` is invited, active, expired, withdrawn or removed; `expires_at` an invitation's."""
+    """`status` is invited, active, expired, withdrawn or removed; `expires_at` an invitation's.
+    `used` are the credits held or spent this month, of at most `limit` where it is not null."""
 
     id: str
     email: str
@@ -123,6 +124,8 @@ class MemberView(TypedDict):
     role: str
     status: str
     credits: int
+    limit: int | None
+    used: int
     invited_at: str | None
     expires_at: str | None
 
@@ -135,6 +138,8 @@ def member_view(member: Member, now: datetime, wallet: Wallet | None) -> MemberV
         "role": member.role,
         "status": MemberStatus.EXPIRED if lapsed(member, now) else member.status,
         "credits": 0 if wallet is None else wallet.available,
+        "limit": None if wallet is None else wallet.limit,
+        "used": 0 if wallet is None else wallet.used_at(now),
         "invited_at": rfc3339(member.invited_at) if member.invited_at else None,
         "expires_at": rfc3339(member.expires_at) if member.expires_at else None,
     }
@@ -175,7 +180,8 @@ def credits_view(wallets: Mapping[str, Wallet], person: str | None) -> CreditsVi
 class WalletView(TypedDict):
     """`available` can be used now, `held` is set aside, `received` is all that ever came in, bought
     or sent by a manager; `debt` is paid off first by what comes next. Its owner is told once when
-    it falls below `alert_below`."""
+    it falls below `alert_below`. `used` are the credits held or spent this month, of at most
+    `limit` where it is not null."""
 
     available: int
     held: int
@@ -184,9 +190,11 @@ class WalletView(TypedDict):
     sent: int
     debt: int
     alert_below: int | None
+    limit: int | None
+    used: int
 
 
-def wallet_view(wallet: Wallet) -> WalletView:
+def wallet_view(wallet: Wallet, now: datetime) -> WalletView:
     return {
         "available": wallet.available,
         "held": wallet.held,
@@ -195,7 +203,16 @@ def wallet_view(wallet: Wallet) -> WalletView:
         "sent": wallet.sent,
         "debt": wallet.debt,
         "alert_below": wallet.alert_below or None,
+        "limit": wallet.limit,
+        "used": wallet.used_at(now),
     }
+
+
+class LimitView(TypedDict):
+    """As a member's."""
+
+    limit: int | None
+    used: int
 
 
 class AlertView(TypedDict):

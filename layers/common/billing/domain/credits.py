@@ -44,6 +44,9 @@ class Wallet:
     its owner has been told that the balance is below `alert_below`, 0 for never. `sequence` orders
     entries: each has a higher one than every entry before it in either of its wallets, and `at` is
     the time of the last.
+
+    `used` is what was held for use in the month `used_month` (`2026-11`), less what was returned of
+    that; at most `limit` may be, where there is one.
     """
 
     person: str
@@ -59,6 +62,9 @@ class Wallet:
     alerted: bool = False
     sequence: int = 0
     at: datetime | None = None
+    limit: int | None = None
+    used: int = 0
+    used_month: str = ""
 
     @property
     def low(self) -> bool:
@@ -71,6 +77,23 @@ class Wallet:
     @property
     def debt(self) -> int:
         return max(0, -self.balance)
+
+    def used_at(self, now: datetime) -> int:
+        """In the month of `now`. A month that has begun by another machine's clock is not left."""
+        return self.used if self.used_month >= _month(now) else 0
+
+    def using(self, count: int, now: datetime) -> Self:
+        """Raises RuleRefused `limit_reached`."""
+        used = self.used_at(now)
+        if self.limit is not None and used + count > self.limit:
+            left = max(0, self.limit - used)
+            raise RuleRefused("limit_reached", f"You can use {left} more credits this month.")
+        return replace(self, used=used + count, used_month=max(self.used_month, _month(now)))
+
+    def not_using(self, count: int, month: str) -> Self:
+        """So many of those held in `month` are returned: of another month's nothing is to be had
+        back."""
+        return replace(self, used=self.used - count) if self.used_month == month else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,12 +172,14 @@ class Movement:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """Credits of `person` that are set aside until it is known what becomes of them; of these
-    `left` have been neither spent nor returned. Its id is its entry's."""
+    `left` have been neither spent nor returned. They count as used in `month`. Its id is its
+    entry's."""
 
     id: str
     person: str
     credits: int
     left: int
+    month: str
 
     def settled(self, count: int) -> "Hold":
         """Raises Conflict `hold_exceeded`."""
@@ -193,9 +218,14 @@ def transfer(source: Wallet, target: Wallet, credits: Credits, cause: Cause) -> 
 
 
 def hold(wallet: Wallet, credits: Credits, cause: Cause) -> Movement:
-    """Sets credits aside until they are spent or returned. Raises RuleRefused
-    `insufficient_credits`."""
+    """Sets credits aside for use, until they are spent or returned; they count as used from now
+    on. Raises RuleRefused `insufficient_credits`, `limit_reached`."""
     _require(wallet, credits)
+    return set_aside(wallet.using(credits, _time(cause, wallet)), credits, cause)
+
+
+def set_aside(wallet: Wallet, credits: Credits, cause: Cause) -> Movement:
+    """As a dispute does with what is there: no limit is asked, and nothing counts as used."""
     return _moved(EntryKind.HOLD, credits, wallet, None, cause)
 
 
@@ -205,8 +235,14 @@ def spend(wallet: Wallet, credits: Credits, cause: Cause) -> Movement:
 
 
 def give_back(wallet: Wallet, credits: Credits, cause: Cause, *, undoes: EntryKind) -> Movement:
-    """What was held, or clawed back, is the wallet's again."""
+    """What was set aside, or clawed back, is the wallet's again."""
     return _moved(EntryKind.RETURN, credits, None, wallet, cause, undoes)
+
+
+def release(wallet: Wallet, held: Hold, credits: Credits, cause: Cause) -> Movement:
+    """What was held for use, and was not used."""
+    unused = wallet.not_using(credits, held.month)
+    return give_back(unused, credits, cause, undoes=EntryKind.HOLD)
 
 
 def claw_back(wallet: Wallet, credits: Credits, cause: Cause) -> Movement:
@@ -252,6 +288,16 @@ def _require(wallet: Wallet, credits: Credits) -> None:
         )
 
 
+def _time(cause: Cause, *wallets: Wallet) -> datetime:
+    """The clocks of two machines differ; the log must not: nothing is earlier than what it
+    follows."""
+    return max([cause.now, *(wallet.at for wallet in wallets if wallet.at is not None)])
+
+
+def _month(moment: datetime) -> str:
+    return f"{moment:%Y-%m}"
+
+
 def _moved(
     kind: EntryKind,
     credits: Credits,
@@ -260,13 +306,11 @@ def _moved(
     cause: Cause,
     undoes: EntryKind | None = None,
 ) -> Movement:
-    """The clocks of two machines differ; the log must not: nothing is earlier than what it
-    follows."""
     wallets = [wallet for wallet in (source, target) if wallet is not None]
     entry = Entry(
         id=cause.id,
         account=cause.account,
-        at=max([cause.now, *(wallet.at for wallet in wallets if wallet.at is not None)]),
+        at=_time(cause, *wallets),
         sequence=max(wallet.sequence for wallet in wallets) + 1,
         kind=kind,
         credits=credits,

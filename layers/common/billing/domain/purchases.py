@@ -103,7 +103,7 @@ def settle(
     step(EntryKind.RETURN, purchase.clawed_back - gone, _restore)
     available = moved.wallets[wallet.person].available
     held = min(contested - purchase.contested, left, available)
-    step(EntryKind.HOLD, held, credits.hold)
+    step(EntryKind.HOLD, held, credits.set_aside)
     settled = replace(
         purchase,
         clawed_back=gone,

@@ -8,7 +8,7 @@ from billing.adapters.dynamodb import accounts, holds
 from billing.adapters.dynamodb.marks import Command
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.domain import credits
-from billing.domain.credits import Cause, Credits, Entry, EntryKind, Hold, Movement, Wallet
+from billing.domain.credits import Cause, Credits, Entry, Hold, Movement, Wallet
 from billing.domain.errors import NotFound
 from billing.usecases.accounts import require_access
 from billing.usecases.credits import recorded
@@ -27,9 +27,10 @@ def hold_credits(
     """Sets credits of the person's own wallet aside, once for one command; the entry names the
     hold.
 
-    Raises Conflict `no_access`, `idempotency_key_reused`; RuleRefused `insufficient_credits`;
-    Unavailable.
+    Raises Conflict `no_access`, `idempotency_key_reused`; RuleRefused `insufficient_credits`,
+    `limit_reached`; Unavailable.
     """
+    month = ""
     rows = accounts.load(account)
     cause = Cause(
         id=command.id,
@@ -41,11 +42,14 @@ def hold_credits(
     )
 
     def decide(held: Mapping[str, Wallet]) -> Movement:
+        nonlocal month
         require_access(rows, grace, now)
-        return credits.hold(held.get(person, Wallet(person=person)), amount, cause)
+        moved = credits.hold(held.get(person, Wallet(person=person)), amount, cause)
+        month = moved.wallets[person].used_month
+        return moved
 
     def also(write: Transaction) -> None:
-        made = Hold(id=command.id, person=person, credits=amount, left=amount)
+        made = Hold(id=command.id, person=person, credits=amount, left=amount, month=month)
         holds.put(write, account, made, version=0)
 
     return recorded(cause, rows, (person,), decide, also)
@@ -88,9 +92,10 @@ def settle_hold(
                 credits.spend(moved.wallets[present.person], Credits(spent), spending)
             )
         if returned:
-            wallet, undone = moved.wallets[present.person], EntryKind.HOLD
             moved = moved.then(
-                credits.give_back(wallet, Credits(returned), returning, undoes=undone)
+                credits.release(
+                    moved.wallets[present.person], present, Credits(returned), returning
+                )
             )
         return moved
 

@@ -12,7 +12,13 @@ def load(account: str, hold: str) -> tuple[Hold | None, int]:
     item = reading.get(keys.hold_key(account, hold))
     if item is None:
         return None, 0
-    found = Hold(id=item["id"], person=item["person"], credits=item["credits"], left=item["left"])
+    found = Hold(
+        id=item["id"],
+        person=item["person"],
+        credits=item["credits"],
+        left=item["left"],
+        month=item.get("month", ""),
+    )
     return found, item["version"]
 
 

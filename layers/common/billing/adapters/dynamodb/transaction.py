@@ -101,25 +101,31 @@ class Transaction:
         changes: Mapping[str, int],
         *,
         at_least: Mapping[str, int],
-        where: Mapping[str, bool],
+        at_most: Mapping[str, int],
+        where: Item,
+        sets: Item,
         otherwise: Exception,
     ) -> None:
-        """Adds to numbers of a row that must be there, with these numbers or more in it as it was
-        and these values; its version goes up too. It never conflicts with another addition."""
+        """Adds to numbers of a row that must be there, with these numbers or more or fewer in it
+        as it was and these values, and `sets` others; its version goes up too. It never conflicts
+        with another addition."""
         numbers = {**changes, "version": 1}
+        added = ", ".join(f"#{name} :{name}" for name in numbers)
+        assigned = ", ".join(f"#{name} = :{name}" for name in sets)
         conditions = ["attribute_exists(pk)"]
         conditions += [f"#{name} >= :least_{name}" for name in at_least]
-        conditions += [f"#{name} = :{name}" for name in where]
-        values: Item = {f":{name}": value for name, value in {**numbers, **where}.items()}
-        values |= {f":least_{name}": value for name, value in at_least.items()}
+        conditions += [f"#{name} <= :most_{name}" for name in at_most]
+        conditions += [f"#{name} = :was_{name}" for name in where]
+        values: Item = {f":{name}": value for name, value in {**numbers, **sets}.items()}
+        for kind, asked in (("least", at_least), ("most", at_most), ("was", where)):
+            values |= {f":{kind}_{name}": value for name, value in asked.items()}
+        names = {**numbers, **sets, **at_least, **at_most, **where}
         update = {
             "TableName": TABLE,
             "Key": encode_item(dict(key)),
             "ConditionExpression": " AND ".join(conditions),
-            "UpdateExpression": "ADD " + ", ".join(f"#{name} :{name}" for name in numbers),
-            "ExpressionAttributeNames": {
-                f"#{name}": name for name in {**numbers, **at_least, **where}
-            },
+            "UpdateExpression": f"ADD {added}" + (f" SET {assigned}" if sets else ""),
+            "ExpressionAttributeNames": {f"#{name}": name for name in names},
             "ExpressionAttributeValues": encode_item(values),
         }
         self._add({"Update": update}, otherwise)

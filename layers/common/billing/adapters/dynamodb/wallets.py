@@ -17,6 +17,7 @@ _NUMBERS = (
     "sent",
     "spent",
     "clawed_back",
+    "used",
 )
 
 
@@ -43,19 +44,44 @@ def put(write: Transaction, account: str, wallet: Wallet, *, version: int) -> No
 
 def add(write: Transaction, account: str, before: Wallet, after: Wallet) -> None:
     """The same difference to the wallet as it is by then, if it is open as it was and has what is
-    taken. Fails as StaleWrite."""
+    taken, and if so much more may still be used. Fails as StaleWrite."""
     changes = {
         name: getattr(after, name) - getattr(before, name)
         for name in _NUMBERS
         if getattr(after, name) != getattr(before, name)
     }
-    taken = {name: -change for name, change in changes.items() if change < 0}
+    where: Item = {"open": before.open}
+    at_most: dict[str, int] = {}
+    sets: Item = {}
+    if "held" in changes:
+        where |= {"limit": before.limit, "used_month": before.used_month}
+    if after.used_month != before.used_month:
+        # The first of a month: the number begins anew, so it must be the one that was read.
+        where["used"] = before.used
+        sets["used_month"] = after.used_month
+    elif after.used > before.used and before.limit is not None:
+        at_most["used"] = before.limit - (after.used - before.used)
     write.add(
         keys.wallet_key(account, before.person),
         {**changes, "sequence": 1},
-        at_least=taken,
-        where={"open": before.open},
+        at_least={name: -change for name, change in changes.items() if change < 0},
+        at_most=at_most,
+        where=where,
+        sets=sets,
         otherwise=StaleWrite(before.person),
+    )
+
+
+def set_limit(write: Transaction, account: str, person: str, limit: int | None) -> None:
+    """However busy the wallet is, if it is open. Fails as StaleWrite."""
+    write.add(
+        keys.wallet_key(account, person),
+        {},
+        at_least={},
+        at_most={},
+        where={"open": True},
+        sets={"limit": limit},
+        otherwise=StaleWrite(person),
     )
 
 
@@ -74,4 +100,7 @@ def wallet_of(item: Item) -> Wallet:
         alerted=item.get("alerted", False),
         sequence=item["sequence"],
         at=None if item["at"] is None else parse_rfc3339(item["at"]),
+        limit=item.get("limit"),
+        used=item.get("used", 0),
+        used_month=item.get("used_month", ""),
     )
