@@ -54,6 +54,7 @@ class Index:
 
 
 Table: TypeAlias = dict[str, dict[str, Row]]
+Listed: TypeAlias = dict[str, dict[tuple[str, str], Row]]
 _MAIN = Index("pk", "sk")
 
 
@@ -81,6 +82,7 @@ class Store:
         self.indexes = indexes
         self.page = page
         self._tables: dict[str, Table] = {name: {} for name in indexes}
+        self._listed: dict[tuple[str, Index], Listed] = {}
         self._tokens: dict[str, Any] = {}
         self.log: list[Written] = []
 
@@ -91,7 +93,7 @@ class Store:
             name: {pk: dict(rows) for pk, rows in table.items()}
             for name, table in self._tables.items()
         }
-        other._tokens, other.log = {}, []
+        other._listed, other._tokens, other.log = {}, {}, []
         return other
 
     def as_of(self, writes_ago: int) -> "Store":
@@ -159,7 +161,11 @@ class Store:
         index = _MAIN if IndexName is None else self.indexes[TableName][IndexName]
         given = Given(ExpressionAttributeNames or {}, ExpressionAttributeValues)
         test = condition(KeyConditionExpression)
-        found = [row for row in _candidates(table, index, given) if test(row, given)]
+        # The partition key is always compared with one of the values.
+        values = {value.get("S", "") for value in given.values.values()}
+        listed = table if index is _MAIN else self._list(TableName, index)
+        near = (row for value in values for row in listed.get(value, {}).values())
+        found = [row for row in near if test(row, given)]
         found.sort(key=lambda row: _order(row, index), reverse=not ScanIndexForward)
         if ExclusiveStartKey is not None:
             last = _order(ExclusiveStartKey, index)
@@ -202,7 +208,19 @@ class Store:
             self._tokens[ClientRequestToken] = TransactItems
         return {}
 
+    def _list(self, name: str, index: Index) -> Listed:
+        """The rows of an index by partition, listed again once something was written."""
+        if (name, index) not in self._listed:
+            listed = self._listed[name, index] = {}
+            for rows in self._tables[name].values():
+                for row in rows.values():
+                    if index.pk in row and index.sk in row:
+                        key = row["pk"]["S"], row["sk"]["S"]
+                        listed.setdefault(row[index.pk]["S"], {})[key] = row
+        return self._listed[name, index]
+
     def _place(self, writes: list["_Write"]) -> None:
+        self._listed.clear()
         number = self.log[-1].commit + 1 if self.log else 1
         for write in writes:
             if write.after is None:
@@ -259,16 +277,6 @@ def _projected(rows: list[Row], wanted: str | None, aliases: Mapping[str, str]) 
     words = [word.strip() for word in wanted.split(",")]
     names = [aliases[word] if word.startswith("#") else word for word in words]
     return [{name: row[name] for name in names if name in row} for row in rows]
-
-
-def _candidates(table: Table, index: Index, given: Given) -> Iterable[Row]:
-    if index is _MAIN:
-        # The partition key is always compared with one of the values.
-        for value in given.values.values():
-            yield from table.get(value.get("S", ""), {}).values()
-        return
-    for rows in table.values():
-        yield from (row for row in rows.values() if index.pk in row and index.sk in row)
 
 
 def cancel(operation: str, reasons: list[dict[str, str]]) -> NoReturn:

@@ -42,7 +42,8 @@ def read_log(
     """Up to `limit` entries, newest first, and the cursor of the next page if there is one. Where
     few of many entries match, a page may be short and still not be the last."""
     narrow = shown.kind is None and _owner(rows, shown.person) == shown.person
-    listed = _listed(rows, shown, now, page=min(limit + 1, 1000) if narrow else 200)
+    wanted = limit + 1 + (shown.cursor is not None)  # the entry at the cursor is read again
+    listed = _listed(rows, shown, now, page=min(wanted, 1000) if narrow else 200)
     seen: list[Entry] = []
     found: list[Entry] = []
     following = None
