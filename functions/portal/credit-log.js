@@ -299,6 +299,7 @@ function row({ at, kind, credits, from, to, by, balance_after: balance }, nameOf
 
 /** What the operator's people give was not bought; a member is not who sends. */
 function actionOf(kind, by, to) {
+  if (kind === "grant" && by === SERVICES.schedule) return "Automatic top-up";
   if (kind === "grant" && by === "Support") return "Given";
   if (kind === "transfer" && to === "You") return "Received";
   return ENTRY_KIND[kind] ?? kind;

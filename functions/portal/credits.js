@@ -1,5 +1,6 @@
 import { askToBuy } from "./buy-credits.js";
 import { h } from "./dom.js";
+import { limitGauge } from "./limit.js";
 import { badge, button, nameOf, notice, press, section, skeleton } from "./pieces.js";
 import { askToSend, receivers } from "./send-credits.js";
 import { MEMBER_STATUS, count, credits } from "./words.js";
@@ -117,7 +118,8 @@ export class WalletSection {
     this.#parts.fill([], failed);
   }
 
-  show({ available, held, received, spent, debt }, access) {
+  show(wallet, access) {
+    const { available, held, received, spent, debt } = wallet;
     const working = WORKING.has(access);
     this.#parts.fill(
       [],
@@ -129,6 +131,7 @@ export class WalletSection {
         ["Received", received],
         ["Spent", spent],
       ]),
+      limitGauge(wallet),
       received === 0 && h("p", { class: "muted" }, "Your manager sends you credits."),
       h("p", { class: "fine" }, FINE),
       this.#usage.element,

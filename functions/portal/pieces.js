@@ -46,6 +46,12 @@ export function setIdle(control) {
   control.textContent = control.dataset.label ?? control.textContent;
 }
 
+/** What it says from now on, or once it is idle again. */
+export function relabel(control, label) {
+  control.dataset.label = label;
+  if (!isBusy(control)) control.textContent = label;
+}
+
 export function isBusy(control) {
   return control.getAttribute("aria-disabled") === "true";
 }
@@ -86,9 +92,10 @@ export function complain(place, title, error, proceed) {
 
 /**
  * Run an order from its button, which is busy meanwhile and stays so when the order resolves to
- * `true`: the browser is leaving. `place` is an alert for what fails.
+ * `true`: the browser is leaving. `place` is an alert for what fails, unless `blame(error)` says
+ * that it has shown it where it belongs.
  */
-export async function press(control, { busy, failed, place, proceed }, order) {
+export async function press(control, { busy, failed, place, proceed, blame }, order) {
   if (isBusy(control)) return;
   setBusy(control, busy);
   place.replaceChildren();
@@ -96,7 +103,7 @@ export async function press(control, { busy, failed, place, proceed }, order) {
   try {
     leaving = await order();
   } catch (error) {
-    complain(place, failed, error, proceed);
+    if (!blame?.(error)) complain(place, failed, error, proceed);
   } finally {
     if (leaving !== true) setIdle(control);
   }
@@ -132,6 +139,28 @@ export function failure(problem, retry) {
   const message = notice("bad", title, problem.detail, button("Try again", retry));
   if (reference) message.append(reference);
   return message;
+}
+
+/** From which share on the use of something limited is pointed out. */
+const NEARLY_ALL = 0.75;
+
+/** The tone of so many used of all that there are. */
+export function toneOf(used, all) {
+  if (used >= all) return "bad";
+  return used / all >= NEARLY_ALL ? "warning" : "good";
+}
+
+/** How much is used: a bar whose colour only repeats the words. */
+export function gauge(lead, [words, tone], used, all) {
+  const bar = h("span", { class: "bar-fill" });
+  bar.style.inlineSize = `${all > 0 ? Math.min(100, (used / all) * 100) : 100}%`;
+  return h(
+    "div",
+    { class: "usage" },
+    h("p", {}, lead),
+    badge([words, tone]),
+    h("span", { class: `bar-ground ${tone}`, "aria-hidden": "true" }, bar),
+  );
 }
 
 /** Whose row it is, by name where there is one. */

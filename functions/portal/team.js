@@ -1,10 +1,20 @@
 import { h } from "./dom.js";
-import { badge, button, dayOf, nameOf, notice, press, section, skeleton } from "./pieces.js";
+import { askForLimit, limitNote } from "./limit.js";
+import {
+  badge,
+  button,
+  dayOf,
+  gauge,
+  nameOf,
+  notice,
+  press,
+  section,
+  skeleton,
+  toneOf,
+} from "./pieces.js";
 import { askForSlots, isYearly, orderSlots } from "./slots.js";
 import { CYCLES, MEMBER_STATUS, day, money } from "./words.js";
 
-/** From which share of the slots on their use is pointed out. */
-const NEARLY_ALL = 0.75;
 const HOLDING = new Set(["active", "invited"]);
 
 /** The section "Team members": who holds a slot, who did, and how many are paid for. */
@@ -109,6 +119,7 @@ export class TeamSection {
         { class: "standing" },
         badge(manager ? ["Manager", "neutral"] : (MEMBER_STATUS[status] ?? [status, "neutral"])),
         note && h("span", { class: "fine" }, note),
+        status === "active" && !manager && limitNote(member),
       ),
       h("div", { class: "actions" }, manager || !working ? [] : this.#changes(member, billing)),
     );
@@ -123,11 +134,16 @@ export class TeamSection {
         () => askToRemove(this.#service, member, billing, this.#parts.heading),
         named(label),
       );
-    if (member.status === "active") return [end("Remove")];
+    if (member.status === "active") return [this.#limitButton(member, named), end("Remove")];
     if (member.status === "invited") {
       return [this.#invite("Send again", member, named), end("Withdraw")];
     }
     return [this.#invite("Invite again", member, named)];
+  }
+
+  #limitButton(member, named) {
+    const ask = () => askForLimit(this.#service, member, this.#parts.heading);
+    return button("Limit", ask, named("Limit"));
   }
 
   #invite(label, { email, name }, named) {
@@ -166,7 +182,6 @@ function slotsIn(count) {
   return count === 1 ? "1 slot" : `${count} slots`;
 }
 
-/** How full the team is: a bar whose colour only repeats the words. */
 function usage({ purchased, occupied, invited, free }) {
   if (purchased === 0) {
     const title = "Your team has no slots yet";
@@ -174,24 +189,12 @@ function usage({ purchased, occupied, invited, free }) {
     return h("div", { class: "nothing" }, h("p", { class: "lead" }, title), h("p", {}, text));
   }
   const full = free < 1;
-  const nearly = occupied / purchased >= NEARLY_ALL;
-  const [tone, words] = full
-    ? ["bad", "All in use"]
-    : [nearly ? "warning" : "good", `${free} free`];
-  const bar = h("span", { class: "bar-fill" });
-  bar.style.inlineSize = `${Math.min(100, (occupied / purchased) * 100)}%`;
-  return h(
-    "div",
-    { class: "usage" },
-    h(
-      "p",
-      {},
-      h("strong", {}, `${occupied} of ${slotsIn(purchased)} in use`),
-      invited > 0 && h("span", { class: "muted" }, ` (${invited} invited)`),
-    ),
-    badge([words, tone]),
-    h("span", { class: `bar-ground ${tone}`, "aria-hidden": "true" }, bar),
-  );
+  const said = full ? ["All in use", "bad"] : [`${free} free`, toneOf(occupied, purchased)];
+  const lead = [
+    h("strong", {}, `${occupied} of ${slotsIn(purchased)} in use`),
+    invited > 0 && h("span", { class: "muted" }, ` (${invited} invited)`),
+  ];
+  return gauge(lead, said, occupied, purchased);
 }
 
 function asleep() {

@@ -91,6 +91,8 @@ def member(name: str, status: str = "active", **more: Any) -> dict[str, Any]:
         "role": "member",
         "status": status,
         "credits": 0,
+        "limit": None,
+        "used": 0,
         "invited_at": "2026-12-20T09:00:00Z",
         "expires_at": "2027-01-03T09:00:00Z" if status in ("invited", "expired") else None,
     }
@@ -144,8 +146,23 @@ def usage(**periods: dict[str, int]) -> dict[str, Any]:
 
 def wallet(available: int, **more: Any) -> dict[str, Any]:
     """A member's own."""
-    shown = {"available": available, "held": 0, "received": available, "spent": 0, "sent": 0}
-    return {"wallet": {**shown, "debt": 0, **more}, "account": None, "members": None}
+    shown: dict[str, Any] = dict.fromkeys(("held", "spent", "sent", "debt", "used"), 0)
+    shown |= {"available": available, "received": available, "limit": None, **more}
+    return {**dict.fromkeys(("account", "members", "alerts", "top_up")), "wallet": shown}
+
+
+def settings(below: int | None = None, **top_up: Any) -> dict[str, Any]:
+    """What a manager has set; automatic top-up is off unless told."""
+    return {**wallet(0), "alerts": {"below": below}, "top_up": top_up_of(**top_up)}
+
+
+def top_up_of(status: str = "off", **more: Any) -> dict[str, Any]:
+    """Below 200, 500 credits are bought, at most 200 dollars a month; 50 are charged."""
+    names = ("below", "package", "monthly_cap", "charged", "stopped", "resumes_at")
+    nothing: dict[str, Any] = dict.fromkeys(names)
+    chosen = {"below": 200, "package": "credits_500", "monthly_cap": money(20000)}
+    chosen |= {"charged": money(5000)}
+    return {**nothing, **(chosen if status != "off" else {}), "status": status, **more}
 
 
 def requests(*topics: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ SLOTS_OVERDUE = shapes.team(
 )
 CREDITS = shapes.with_credits(
     shapes.team(
-        shapes.member("Mia Kolar", credits=150),
+        shapes.member("Mia Kolar", credits=150, limit=100, used=100),
         shapes.member("Bartholomew Featherstonehaugh-Cholmondeley", "removed", credits=40),
         purchased=2,
     ),
@@ -49,7 +49,7 @@ LOG = shapes.log(
     next_cursor="older",
 )
 MOVED: dict[str, Any] = {
-    "GET /credits": shapes.wallet(147, held=3, received=170, spent=20, debt=1),
+    "GET /credits": shapes.wallet(147, held=3, received=170, spent=20, debt=1, limit=25, used=20),
     "GET /entitlements": {"access": "active"},
     "GET /credits/log": LOG,
     "GET /credits/usage": shapes.usage(_2026_11={"bought": 2500, "sent": 150, "spent": 20}),
@@ -82,6 +82,7 @@ DIALOGS = {
     "Withdraw: Leo Brandt": "team",
     "Buy credits": "credits",
     "Send credits: Mia Kolar": "credits",
+    "Limit: Mia Kolar": "credits",
 }
 in_every_state = pytest.mark.parametrize("state", STATES)
 in_every_dialog = pytest.mark.parametrize("opener", DIALOGS)

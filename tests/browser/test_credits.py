@@ -260,7 +260,8 @@ def test_an_entry_tells_when_what_how_many_between_whom_by_whom_and_the_balance(
 ) -> None:
     taken = entry(18, "clawback", 10, **{"from": "ana", "by": "stripe", "balance_after": -5})
     given = entry(17, "grant", 5, to="ana", by="an-operator", balance_after=5)
-    log = show_log(site, page, SENT, BOUGHT, taken, given)
+    topped_up = entry(16, "grant", 500, to="ana", by="schedule")
+    log = show_log(site, page, SENT, BOUGHT, taken, given, topped_up)
     expect(log.get_by_role("columnheader")).to_have_text(
         ["Date", "Action", "Credits", "From", "To", "By", "Balance after"]
     )
@@ -269,6 +270,8 @@ def test_an_entry_tells_when_what_how_many_between_whom_by_whom_and_the_balance(
     expect(cells(log, 2)).to_have_text(["Bought", "500", "—", "Ana Ruiz", "Ana Ruiz", "850"])
     expect(cells(log, 3)).to_have_text(["Taken back", "10", "Ana Ruiz", "—", "Stripe", "-5"])
     expect(cells(log, 4)).to_have_text(["Given", "5", "—", "Ana Ruiz", "Support", "5"])
+    automatic = ["Automatic top-up", "500", "—", "Ana Ruiz", "Automatic", "500"]
+    expect(cells(log, 5)).to_have_text(automatic)
 
 
 def choose(log: Locator) -> None:
