@@ -7,30 +7,36 @@ from billing import runtime, settings
 from billing.adapters.dynamodb import accounts
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.marks import Command
-from billing.bodies import AlertChoice, CreditsSent
+from billing.bodies import AlertChoice, CreditsSent, TopUpTerms
 from billing.domain.account import Role
+from billing.domain.catalog import load_catalog
 from billing.domain.credits import Credits, Entry, EntryKind, Wallet
 from billing.domain.errors import NotAllowed, NotFound
+from billing.domain.money import Money
 from billing.http import Api, Request, Response, Who, invalid_query
 from billing.usecases.accounts import as_manager, ensure_manager, load_for
 from billing.usecases.credit_log import Shown, read_log, sum_up
-from billing.usecases.credits import send_credits, set_alert
+from billing.usecases.credit_settings import TopUpChoice, end_top_up, set_alert, set_top_up
+from billing.usecases.credits import send_credits
 from billing.views import (
     AlertView,
     EntryView,
     LogView,
     TeamCreditsView,
+    TopUpView,
     UsageView,
     credits_view,
     entry_view,
     log_csv,
     member_view,
+    top_up_view,
     usage_view,
     wallet_view,
 )
 
 api = Api()
 
+_CATALOG = load_catalog()
 _GRACE = settings.grace()
 _CSV_AT_ONCE = 5000
 """A megabyte: an answer of Lambda's has six at most."""
@@ -44,10 +50,16 @@ def get_credits(request: Request) -> TeamCreditsView:
     now = runtime.now()
     if own is not None:
         wallet = rows.wallets.get(own, Wallet(person=own))
-        return {"wallet": wallet_view(wallet, now), "account": None, "members": None}
+        return {
+            "wallet": wallet_view(wallet, now),
+            "top_up": None,
+            "account": None,
+            "members": None,
+        }
     manager = request.caller().subject
     return {
         "wallet": wallet_view(rows.wallets[manager], now),
+        "top_up": top_up_view(rows.wallets[manager], rows.top_ups.get(manager), now),
         "account": credits_view(rows.wallets, manager),
         "members": [
             member_view(member, now, rows.wallets.get(member.id)) for member in rows.team.listed()
@@ -85,6 +97,23 @@ def choose_alert(request: Request, wanted: AlertChoice) -> AlertView:
     manager = as_manager(caller.subject, caller.email, caller.name)
     set_alert(caller.account, manager, wanted.below or 0, runtime.now())
     return {"below": wanted.below}
+
+
+@api.route("PUT /settings/top-up", Who.MANAGER, takes=TopUpTerms, gives=TopUpView)
+def choose_top_up(request: Request, wanted: TopUpTerms) -> TopUpView:
+    """Below how many credits in the manager's wallet a package is bought with the card on file, and
+    for how much a month at most; `{"below": null}` for never"""
+    caller, now = request.caller(), runtime.now()
+    manager = as_manager(caller.subject, caller.email, caller.name)
+    if wanted.below is None or wanted.package is None or wanted.monthly_cap is None:
+        wallet, top_up = end_top_up(caller.account, manager, now)
+    else:
+        cap = Money(wanted.monthly_cap.amount, wanted.monthly_cap.currency)
+        choice = TopUpChoice(below=wanted.below, package=wanted.package, cap=cap)
+        wallet, top_up = set_top_up(
+            caller.account, manager, choice, _CATALOG, grace=_GRACE, now=now
+        )
+    return top_up_view(wallet, top_up, now)
 
 
 @api.route(

@@ -9,12 +9,16 @@ from billing import runtime, settings
 from billing.adapters.alerts import alert
 from billing.adapters.dynamodb import accounts, keys
 from billing.adapters.dynamodb.keys import Key
+from billing.domain.catalog import load_catalog
 from billing.domain.errors import Unavailable
 from billing.usecases.renewals import do_what_is_due
+from billing.usecases.top_ups import Terms
 
 logger = Logger()
 
-_GRACE = settings.grace()
+_TERMS = Terms(
+    catalog=load_catalog(), grace=settings.grace(), automatic_tax=settings.automatic_tax()
+)
 _NEEDED_TO_FINISH_MS = 60_000
 _FAILED_AGAIN_IN = timedelta(hours=1)
 
@@ -40,7 +44,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
 
 def _done(account: str, due: list[Key], now: datetime) -> bool:
     try:
-        do_what_is_due(account, _GRACE, now)
+        do_what_is_due(account, _TERMS, now)
     except Exception as error:
         # The edge: whatever it is, the other accounts come first.
         logger.exception("not done", extra={"account": account})

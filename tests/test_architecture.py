@@ -30,6 +30,7 @@ CALL_STRIPE = {
     "slots",
     "subscription",
     "support",
+    "top_up",
     "webhook_process",
 }
 TAKE_BODIES = {

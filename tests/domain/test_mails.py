@@ -7,6 +7,7 @@ from billing.domain.events import Fact
 from billing.domain.mails import Mail, Sender, spelled
 from billing.domain.money import Money
 from billing.domain.support_requests import SupportRequest
+from billing.domain.top_ups import Because
 from tests.factories import NOON
 
 SENDER = Sender(product="Acme Sales", page="https://app.example.com/billing")
@@ -84,3 +85,17 @@ def test_prices_are_spelled_with_their_currencys_places(
     amount: int, currency: str, text: str
 ) -> None:
     assert spelled(Money(amount, currency)) == text
+
+
+@pytest.mark.parametrize("because", Because)
+def test_a_top_up_that_stopped_says_why_and_that_nothing_was_charged(because: Because) -> None:
+    mail = mails.top_up_stopped(SENDER, because)
+    assert mail.subject == "The automatic top-up has stopped"
+    assert "Nothing was charged, and nothing more is bought automatically" in mail.text
+
+
+def test_a_top_up_that_waits_names_the_limit_and_the_day() -> None:
+    facts: dict[str, Fact] = {"until": "2026-12-01T00:00:00Z"}
+    mail = mails.top_up_waiting(SENDER, facts, Money(20_000, "usd"))
+    assert "above USD 200.00" in mail.text
+    assert "still that low on 1 December 2026, it goes on then" in mail.text

@@ -10,13 +10,18 @@ from moto.ses.models import ses_backends
 
 import notify
 from billing.adapters import mail
-from billing.adapters.dynamodb import history, marks
+from billing.adapters.dynamodb import accounts, history, keys, marks, top_ups, wallets
+from billing.adapters.dynamodb.transaction import Transaction
+from billing.domain.credits import Wallet
+from billing.domain.events import SCHEDULE, Event, Told
+from billing.domain.money import Money
+from billing.domain.top_ups import Because, TopUp, stopped, switched_on, waiting
 from billing.usecases.notices import TYPES
 from infra.local import template
-from tests.factories import event_file
+from tests.factories import NOON, event_file
 from tests.functions.conftest import ROOT
 from tests.functions.product import FAILS_AT_RENEWAL, Product
-from tests.functions.purse import grant, send
+from tests.functions.purse import ANA, grant, send
 from tests.functions.team import MIA, invite, join, remove
 
 FROM = "billing@example.com"
@@ -204,3 +209,31 @@ def test_who_is_low_on_credits_is_told_unless_they_have_more_by_then(
     grant(team, 100)
     tell(team, "credits.low")
     assert len(received()) == 1
+
+
+def test_who_is_topped_up_hears_that_it_stopped_or_waits_as_long_as_that_is_so(
+    mailing: Product,
+) -> None:
+    cap = Money(10_000, "usd")
+    chosen = TopUp(person=ANA).chosen(200, "credits_500", cap)
+    low = switched_on(Wallet(person=ANA, balance=100), 200, "fall", NOON)
+    put(mailing, *stopped(chosen, low, Because.DECLINED, NOON))
+    tell(mailing, "top_up.stopped")
+    ana = f"ana@{mailing.account}.test"
+    assert received() == [(ana, "The automatic top-up has stopped")]
+    put(mailing, *waiting(chosen, low, NOON))
+    tell(mailing, "top_up.stopped")
+    tell(mailing, "top_up.waiting")
+    assert received()[1:] == [(ana, "The automatic top-up has reached its limit")]
+
+
+def put(product: Product, top_up: TopUp, wallet: Wallet, told: Told) -> None:
+    """As the function that answers falls does it."""
+    rows = accounts.load(product.account)
+    write = Transaction()
+    version = rows.version_of(keys.top_up_key(product.account, ANA))
+    top_ups.put(write, product.account, top_up, version=version)
+    wallets.put(write, product.account, wallet, version=rows.wallet_versions[ANA])
+    type_, facts = told
+    history.append(write, product.account, Event(type=type_, at=NOON, by=SCHEDULE, facts=facts))
+    write.commit()

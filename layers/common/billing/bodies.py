@@ -2,7 +2,14 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from billing.domain.errors import FieldError, InvalidInput
@@ -153,3 +160,29 @@ class AlertChoice(Body):
     """Below how many credits in their own wallet the manager wants to be told; null for never."""
 
     below: int | None = Field(ge=1, le=10**12)
+
+
+class Amount(Body):
+    """Money: minor units, and the currency's lower-case code."""
+
+    amount: int = Field(ge=1, le=99_999_999)
+    currency: str = Field(pattern=r"^[a-z]{3}$")
+
+
+class TopUpTerms(Body):
+    """Below how many credits in their own wallet a package is bought, and for how much a month at
+    most; null for never, and nothing else then."""
+
+    below: int | None = Field(ge=1, le=10**12)
+    package: str | None = Field(default=None, min_length=1, max_length=64)
+    monthly_cap: Amount | None = None
+
+    @model_validator(mode="after")
+    def _all_or_nothing(self) -> Self:
+        if (self.below is None) != (self.package is None) or (
+            (self.below is None) != (self.monthly_cap is None)
+        ):
+            raise PydanticCustomError(
+                "terms", "Input should have a package and a monthly cap, or none of the three"
+            )
+        return self

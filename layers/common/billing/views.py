@@ -16,6 +16,7 @@ from billing.domain.members import lapsed
 from billing.domain.money import MoneyView
 from billing.domain.subscription import Card
 from billing.domain.times import rfc3339
+from billing.domain.top_ups import TopUp, month_of
 
 
 class ChargeView(TypedDict):
@@ -219,10 +220,67 @@ class AlertView(TypedDict):
     below: int | None
 
 
+class StoppedView(TypedDict):
+    """`because`: `declined`, `no_access` or `not_sold`."""
+
+    because: str
+    at: str
+
+
+class TopUpView(TypedDict):
+    """`charged` is this month's, in UTC, with what is under way. `status`: `off`, `active`,
+    `under_way` (the card is being charged), `waiting` (the cap is reached, until `resumes_at`) or
+    `stopped`."""
+
+    below: int | None
+    package: str | None
+    monthly_cap: MoneyView | None
+    charged: MoneyView | None
+    status: str
+    stopped: StoppedView | None
+    resumes_at: str | None
+
+
+def top_up_view(wallet: Wallet, top_up: TopUp | None, now: datetime) -> TopUpView:
+    if top_up is None or top_up.cap is None or top_up.below == 0:
+        return _NO_TOP_UP
+    status, stopped = "active", None
+    if top_up.stopped is not None and top_up.stopped_at is not None:
+        status = "stopped"
+        stopped = StoppedView(because=top_up.stopped, at=rfc3339(top_up.stopped_at))
+    elif top_up.order is not None or (wallet.look_at is not None and wallet.look_at <= now):
+        status = "under_way"
+    elif wallet.look_at is not None:
+        status = "waiting"
+    charged = top_up.charged_in(month_of(now))
+    return {
+        "below": top_up.below,
+        "package": top_up.package,
+        "monthly_cap": top_up.cap.view(),
+        "charged": {"amount": charged, "currency": top_up.cap.currency},
+        "status": status,
+        "stopped": stopped,
+        "resumes_at": rfc3339(wallet.look_at) if wallet.look_at and status == "waiting" else None,
+    }
+
+
+_NO_TOP_UP: TopUpView = {
+    "below": None,
+    "package": None,
+    "monthly_cap": None,
+    "charged": None,
+    "status": "off",
+    "stopped": None,
+    "resumes_at": None,
+}
+
+
 class TeamCreditsView(TypedDict):
-    """`account` and `members` are a manager's to see, null for others."""
+    """`account`, `members` and `top_up`, of their own wallet, are a manager's to see, null for
+    others."""
 
     wallet: WalletView
+    top_up: TopUpView | None
     account: CreditsView | None
     members: list[MemberView] | None
 

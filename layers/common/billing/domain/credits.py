@@ -41,9 +41,10 @@ class Wallet:
     after they had been used. It is the first thing that any credits to come pay off.
 
     `open` says whether credits can be sent to it: the membership is active. `alerted` says whether
-    its owner has been told that the balance is below `alert_below`, 0 for never. `sequence` orders
-    entries: each has a higher one than every entry before it in either of its wallets, and `at` is
-    the time of the last.
+    its owner has been told that the balance is below `alert_below`, 0 for never. `fell` names the
+    entry by which it fell below `top_up_below`, 0 for no top-up, for as long as it is that low;
+    `look_at` is when somebody has to see to that. `sequence` orders entries: each has a higher one
+    than every entry before it in either of its wallets, and `at` is the time of the last.
 
     `used` is what was held for use in the month `used_month` (`2026-11`), less what was returned of
     that; at most `limit` may be, where there is one.
@@ -60,6 +61,9 @@ class Wallet:
     clawed_back: int = 0
     alert_below: int = 0
     alerted: bool = False
+    top_up_below: int = 0
+    fell: str | None = None
+    look_at: datetime | None = None
     sequence: int = 0
     at: datetime | None = None
     limit: int | None = None
@@ -69,6 +73,13 @@ class Wallet:
     @property
     def low(self) -> bool:
         return self.balance < self.alert_below
+
+    def watched(self, name: str, now: datetime) -> "Wallet":
+        """With what its balance gives rise to; `name` is the fall's if it has just fallen."""
+        told = replace(self, alerted=self.low)
+        if self.top_up_below == 0 or self.balance >= self.top_up_below:
+            return replace(told, fell=None, look_at=None)
+        return told if self.fell is not None else replace(told, fell=name, look_at=now)
 
     @property
     def available(self) -> int:
@@ -148,11 +159,12 @@ class Cause:
 @dataclass(frozen=True, slots=True)
 class Movement:
     """Entries that are one cause's, and the wallets after them, by person; `alerts` are the people
-    whose wallets have just become low."""
+    whose wallets have just become low, `falls` those for whom a top-up is due."""
 
     entries: tuple[Entry, ...]
     wallets: Mapping[str, Wallet]
     alerts: tuple[str, ...] = ()
+    falls: tuple[str, ...] = ()
 
     def then(self, later: "Movement") -> "Movement":
         """Both, where `later` was decided on these wallets."""
@@ -160,6 +172,7 @@ class Movement:
             self.entries + later.entries,
             {**self.wallets, **later.wallets},
             self.alerts + later.alerts,
+            self.falls + later.falls,
         )
 
     def unordered(self) -> "Movement":
@@ -327,10 +340,17 @@ def _moved(
         source_after=None if source is None else after[source.person].balance,
         target_after=None if target is None else after[target.person].balance,
     )
-    alerts = tuple(
-        wallet.person for wallet in wallets if after[wallet.person].alerted and not wallet.alerted
-    )
-    return Movement((told,), after, alerts)
+    alerts = tuple(each.person for each in wallets if became_low(each, after[each.person]))
+    falls = tuple(each.person for each in wallets if has_fallen(each, after[each.person]))
+    return Movement((told,), after, alerts, falls)
+
+
+def became_low(before: Wallet, after: Wallet) -> bool:
+    return after.alerted and not before.alerted
+
+
+def has_fallen(before: Wallet, after: Wallet) -> bool:
+    return after.fell is not None and after.fell != before.fell
 
 
 def _after(wallet: Wallet, entry: Entry) -> Wallet:
@@ -340,7 +360,7 @@ def _after(wallet: Wallet, entry: Entry) -> Wallet:
         for name, change in effects(entry, wallet.person).items()
     }
     after = replace(wallet, **changed, sequence=entry.sequence, at=entry.at)
-    after = replace(after, alerted=after.low)
+    after = after.watched(entry.id, entry.at)
     if after.held < 0 or after.clawed_back < 0:
         raise ValueError(f"{entry.kind} of {entry.credits} is more than there is to undo")
     return after

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from billing.domain.account import Member, MemberStatus
 from billing.domain.catalog import Kind
+from billing.domain.credits import Wallet
 from billing.domain.invoices import Invoice, InvoiceStatus
 from billing.domain.subscription import OVERDUE, Status, Subscription
 from billing.domain.times import rfc3339
@@ -59,6 +60,22 @@ def of_member(member: Member) -> Told:
     if member.status is MemberStatus.INVITED and member.expires_at is not None:
         facts["expires_at"] = rfc3339(member.expires_at)
     return _OF_MEMBERS[member.status], facts
+
+
+def of_low_wallet(wallet: Wallet, at: datetime) -> Event:
+    """Its owner is to be told."""
+    facts: dict[str, Fact] = {
+        "wallet": wallet.person,
+        "balance": wallet.balance,
+        "below": wallet.alert_below,
+    }
+    return Event(type="credits.low", at=at, by=wallet.person, facts=facts)
+
+
+def of_fall(wallet: Wallet, at: datetime) -> Event:
+    """A package is to be bought for it."""
+    facts: dict[str, Fact] = {"wallet": wallet.person, "balance": wallet.balance}
+    return Event(type="top_up.due", at=at, by=wallet.person, facts=facts)
 
 
 def of_invoice(before: Invoice | None, after: Invoice) -> Told | None:

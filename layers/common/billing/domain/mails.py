@@ -8,6 +8,7 @@ from billing.domain.events import Fact
 from billing.domain.money import Money
 from billing.domain.support_requests import SupportRequest
 from billing.domain.times import parse_rfc3339
+from billing.domain.top_ups import Because
 
 _WITHOUT_MINOR_UNITS = frozenset(
     ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv"]
@@ -19,6 +20,13 @@ _TOPICS = {
     "annual_slots": "Annual slots",
     "data_unlimited": "DataUnlimited",
     "other": "A question",
+}
+
+
+_BECAUSE = {
+    Because.DECLINED: "the card on file was declined, or the bank wanted your approval",
+    Because.NO_ACCESS: "your team has no subscription",
+    Because.NOT_SOLD: "the package that you chose is no longer sold in your currency",
 }
 
 
@@ -91,6 +99,27 @@ def credits_low(sender: Sender, balance: int, below: int) -> Mail:
         f"Your wallet has fallen below {below:,} credits, as you asked to be told: {balance:,} are "
         "left.",
         f"Buy more: {sender.page}",
+    )
+
+
+def top_up_stopped(sender: Sender, because: Because) -> Mail:
+    return _mail(
+        sender,
+        "The automatic top-up has stopped",
+        f"Your wallet has fallen below the number that you chose, and {_BECAUSE[because]}. Nothing "
+        "was charged, and nothing more is bought automatically.",
+        f"To buy credits, to give another card, or to switch the top-up on again: {sender.page}",
+    )
+
+
+def top_up_waiting(sender: Sender, facts: Facts, cap: Money) -> Mail:
+    until = _day(facts["until"])
+    return _mail(
+        sender,
+        "The automatic top-up has reached its limit",
+        f"Another package would take this month's top-ups above {spelled(cap)}, the most that you "
+        f"chose. If your wallet is still that low on {until}, it goes on then.",
+        f"To buy credits before that, or to choose another limit: {sender.page}",
     )
 
 

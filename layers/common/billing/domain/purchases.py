@@ -10,17 +10,18 @@ from datetime import datetime
 
 from billing.domain import credits
 from billing.domain.credits import Cause, Credits, EntryKind, Movement, Wallet
-from billing.domain.events import STRIPE
+from billing.domain.events import SCHEDULE, STRIPE
 
 _Step = Callable[[Wallet, Credits, Cause], Movement]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """A package's payment as Stripe has it now. `refunded` and `lost` (in disputes) are gone for
-    good, `contested` is in dispute; all in minor units of `amount`."""
+    """A package's payment as Stripe has it now; `purchase` is the Checkout session, or the invoice
+    of a top-up. `refunded` and `lost` (in disputes) are gone for good, `contested` is in dispute;
+    all in minor units of `amount`."""
 
-    session: str
+    purchase: str
     wallet: str
     credits: int
     paid: bool
@@ -28,6 +29,7 @@ class Payment:
     refunded: int = 0
     lost: int = 0
     contested: int = 0
+    top_up: bool = False
 
     @property
     def credits_gone(self) -> int:
@@ -49,7 +51,7 @@ class Purchase:
     """What has been done about a payment: credits that were clawed back, and those set aside while
     `contested` were. `changes` counts, and names the entries."""
 
-    session: str
+    id: str
     clawed_back: int = 0
     held: int = 0
     contested: int = 0
@@ -57,19 +59,19 @@ class Purchase:
 
 
 def granting(payment: Payment, wallet: Wallet, account: str, now: datetime) -> Movement:
-    """The credits that were paid for; the session names the entry, so there is one for ever."""
+    """The credits that were paid for; the purchase names the entry, so there is one for ever."""
     cause = Cause(
-        id=grant_id(payment.session),
+        id=grant_id(payment.purchase),
         account=account,
-        by=payment.wallet,
+        by=SCHEDULE if payment.top_up else payment.wallet,
         now=now,
-        reference=payment.session,
+        reference=payment.purchase,
     )
     return credits.grant(wallet, Credits(payment.credits), cause)
 
 
-def grant_id(session: str) -> str:
-    return f"grant-{session}"
+def grant_id(purchase: str) -> str:
+    return f"grant-{purchase}"
 
 
 def settle(
@@ -88,11 +90,11 @@ def settle(
         nonlocal moved
         if count > 0:
             cause = Cause(
-                id=f"{kind}-{payment.session}-{changes}",
+                id=f"{kind}-{payment.purchase}-{changes}",
                 account=account,
                 by=STRIPE,
                 now=now,
-                reference=payment.session,
+                reference=payment.purchase,
             )
             moved = moved.then(how(moved.wallets[wallet.person], Credits(count), cause))
 

@@ -6,11 +6,10 @@ added are written, under the condition that it is there, and the balance is left
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from billing import runtime
-from billing.adapters.dynamodb import accounts, history, keys, ledger, wallets
+from billing.adapters.dynamodb import accounts, ledger, wallets
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.ledger import AlreadyRecorded
 from billing.adapters.dynamodb.marks import Command
@@ -19,7 +18,6 @@ from billing.domain import credits
 from billing.domain.account import Member, MemberStatus
 from billing.domain.credits import Cause, Credits, Entry, Movement, Wallet
 from billing.domain.errors import BillingError, Conflict, NotFound
-from billing.domain.events import Event, Fact
 from billing.usecases.accounts import ensure_manager, require_access
 
 _TRIES = 8
@@ -61,30 +59,6 @@ def send_credits(
     return recorded(cause, rows, (manager.id, to), decide)
 
 
-def set_alert(account: str, manager: Member, below: int, now: datetime) -> None:
-    """From here on the manager is told once each time their wallet falls below so many; 0 for
-    never. What is below already is not told. Raises Unavailable."""
-    for _ in range(_TRIES):
-        rows = ensure_manager(accounts.load(account), manager, now)
-        present = rows.wallets[manager.id]
-        if present.alert_below == below:
-            return
-        wallet = replace(present, alert_below=below)
-        write = Transaction()
-        version = wallet_versions(rows)[manager.id]
-        wallets.put(write, account, replace(wallet, alerted=wallet.low), version=version)
-        facts: dict[str, Fact] = {"wallet": manager.id, "below": below}
-        event = Event(type="alerts.changed", at=now, by=manager.id, facts=facts)
-        history.append(write, account, event)
-        try:
-            write.commit()
-        except StaleWrite:
-            runtime.sleep(_WAIT_SECONDS * runtime.jitter())
-            continue
-        return
-    raise unavailable()
-
-
 def _receiver(rows: AccountRows, held: Mapping[str, Wallet], person: str) -> Wallet:
     member = rows.members.get(person)
     if member is None:
@@ -104,7 +78,7 @@ def recorded(
     """The entry that `decide` comes to, or the one that the same command made before: also where
     it would be refused now. Tried again, it decides on the wallets of `people` as they are then.
     """
-    held, versions = rows.wallets, wallet_versions(rows)
+    held, versions = rows.wallets, rows.wallet_versions
     for attempt in range(_TRIES):
         try:
             movement = decide(held)
@@ -132,11 +106,6 @@ def recorded(
             continue
         return movement.entries[0]
     raise unavailable()
-
-
-def wallet_versions(rows: AccountRows) -> dict[str, int]:
-    """Of the rows of all wallets, by person."""
-    return {person: rows.version_of(keys.wallet_key(rows.id, person)) for person in rows.wallets}
 
 
 def _same(first: Entry, cause: Cause) -> Entry:

@@ -23,6 +23,7 @@ from billing.adapters.stripe.gateway import CheckoutFacts
 from billing.domain.account import Checkout, CheckoutStatus
 from billing.domain.catalog import Kind
 from billing.domain.events import STRIPE
+from billing.domain.invoices import InvoiceStatus
 from billing.domain.subscription import Subscription
 from billing.usecases.purchases import record_purchase
 from billing.usecases.snapshots import put_invoice, put_snapshot
@@ -120,6 +121,8 @@ def record_invoice(event: StripeEvent, account: str, write: Transaction) -> None
     if invoice is not None:
         at = runtime.now()
         put_invoice(write, account, before, invoice, version=version, by=STRIPE, at=at)
+        if invoice.kind == Kind.PACKAGE and invoice.status is InvoiceStatus.PAID:
+            record_purchase(event.object_id, account, write)
 
 
 def alert_invoice(event: StripeEvent, account: str, write: Transaction) -> None:

@@ -98,6 +98,25 @@ def _credits_low(heard: Heard, rows: AccountRows, setting: Setting) -> list[Noti
     return [Notice(recipient=owner.id, to=owner.email, mail=mail)]
 
 
+def _top_up_stopped(heard: Heard, rows: AccountRows, setting: Setting) -> list[Notice]:
+    """To whom the wallet belongs, unless they have switched it on again."""
+    person = str(heard.facts["wallet"])
+    owner, top_up = rows.members.get(person), rows.top_ups.get(person)
+    if owner is None or top_up is None or top_up.stopped is None:
+        return []
+    mail = mails.top_up_stopped(setting.sender, top_up.stopped)
+    return [Notice(recipient=owner.id, to=owner.email, mail=mail)]
+
+
+def _top_up_waiting(heard: Heard, rows: AccountRows, setting: Setting) -> list[Notice]:
+    person = str(heard.facts["wallet"])
+    owner, top_up = rows.members.get(person), rows.top_ups.get(person)
+    if owner is None or top_up is None or top_up.cap is None or rows.wallets[person].fell is None:
+        return []
+    mail = mails.top_up_waiting(setting.sender, heard.facts, top_up.cap)
+    return [Notice(recipient=owner.id, to=owner.email, mail=mail)]
+
+
 def _invited(heard: Heard, rows: AccountRows, setting: Setting) -> list[Notice]:
     invited = rows.members.get(str(heard.facts["member"]))
     if invited is None or invited.status is not MemberStatus.INVITED or not invited.expires_at:
@@ -127,6 +146,8 @@ _WRITERS: dict[str, Callable[[Heard, AccountRows, Setting], list[Notice]]] = {
     "renewal.coming": _renewal_coming,
     "access.ended": _access_ended,
     "credits.low": _credits_low,
+    "top_up.stopped": _top_up_stopped,
+    "top_up.waiting": _top_up_waiting,
     "member.invited": _invited,
     "support_request.sent": _support_request,
 }

@@ -3,26 +3,26 @@
 from datetime import datetime, timedelta
 
 from billing import runtime
-from billing.adapters.dynamodb import accounts, ledger, purchases
+from billing.adapters.dynamodb import accounts, keys, ledger, purchases, top_ups
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.adapters.stripe import payments
 from billing.adapters.stripe.events import StripeEvent
 from billing.domain.credits import Entry, EntryKind, Movement, Wallet
 from billing.domain.purchases import Payment, grant_id, granting, settle
-from billing.usecases.credits import wallet_versions
 
 
-def record_purchase(session: str, account: str, write: Transaction) -> None:
-    """The credits of a session that was paid, and what a refund or a dispute takes of them."""
-    purchase, version = purchases.load(account, session)
+def record_purchase(purchase_id: str, account: str, write: Transaction) -> None:
+    """The credits of a purchase that was paid, and what a refund or a dispute takes of them; a
+    top-up that was under way is done."""
+    purchase, version = purchases.load(account, purchase_id)
     rows = accounts.load(account)
-    payment = payments.payment_of(session)
+    payment = payments.payment_of(purchase_id)
     if payment is None or not payment.paid:
         return
     now = runtime.now()
     wallet = rows.wallets.get(payment.wallet) or Wallet(person=payment.wallet)
-    granted = ledger.find(account, grant_id(session))
+    granted = ledger.find(account, grant_id(purchase_id))
     moved = Movement((), {wallet.person: wallet})
     if granted is None:
         moved = granting(payment, wallet, account, now)
@@ -34,14 +34,18 @@ def record_purchase(session: str, account: str, write: Transaction) -> None:
         purchases.put(write, account, settled, version=version)
         moved = moved.then(more)
     if moved.entries:
-        ledger.append(write, moved, {wallet.person: 0, **wallet_versions(rows)})
+        ledger.append(write, moved, {wallet.person: 0, **rows.wallet_versions})
+    top_up = rows.top_ups.get(payment.wallet)
+    if top_up is not None and top_up.order is not None and top_up.order.invoice == purchase_id:
+        version = rows.version_of(keys.top_up_key(account, top_up.person))
+        top_ups.put(write, account, top_up.completed(now), version=version)
 
 
 def record_reversal(event: StripeEvent, account: str, write: Transaction) -> None:
     """A refund or a dispute: of a package, or of nothing that gave credits."""
-    session = payments.session_of(event)
-    if session is not None:
-        record_purchase(session, account, write)
+    purchase_id = payments.purchase_of(event)
+    if purchase_id is not None:
+        record_purchase(purchase_id, account, write)
 
 
 def _left(

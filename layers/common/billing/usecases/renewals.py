@@ -15,11 +15,12 @@ from billing.domain.times import rfc3339
 from billing.usecases.members import expire_invitations
 from billing.usecases.slots import settle_order
 from billing.usecases.snapshots import put_snapshot, record
+from billing.usecases.top_ups import Terms, see_to_wallet
 
 _TRIES = 5
 
 
-def do_what_is_due(account: str, grace: timedelta, now: datetime) -> None:
+def do_what_is_due(account: str, terms: Terms, now: datetime) -> None:
     """Everything, once: what was done is written with its effect. Raises Unavailable."""
     rows = accounts.load(account)
     if any(lapsed(member, now) for member in rows.members.values()):
@@ -28,7 +29,12 @@ def do_what_is_due(account: str, grace: timedelta, now: datetime) -> None:
         settle_order(account, now)
     for kind, moment in rows.due.items():
         if moment <= now:
-            _advance(account, kind, grace, now)
+            _advance(account, kind, terms.grace, now)
+    for person, wallet in rows.wallets.items():
+        top_up = rows.top_ups.get(person)
+        ordered = top_up is not None and top_up.order is not None
+        if ordered or (wallet.look_at is not None and wallet.look_at <= now):
+            see_to_wallet(account, person, terms, now)
 
 
 def _advance(account: str, kind: Kind, grace: timedelta, now: datetime) -> None:

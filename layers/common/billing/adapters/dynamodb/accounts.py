@@ -12,6 +12,7 @@ from billing import settings
 from billing.adapters.dynamodb import keys, reading
 from billing.adapters.dynamodb.items import Item
 from billing.adapters.dynamodb.keys import Key
+from billing.adapters.dynamodb.top_ups import top_up_of
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.adapters.dynamodb.wallets import wallet_of
 from billing.domain.account import Account, Checkout, CheckoutStatus, Member, MemberStatus, Role
@@ -23,6 +24,7 @@ from billing.domain.money import Money
 from billing.domain.slots import SlotChange, Slots
 from billing.domain.subscription import Pending, Status, Subscription
 from billing.domain.times import parse_rfc3339, rfc3339
+from billing.domain.top_ups import TopUp
 
 _GRACE = settings.grace()
 
@@ -40,6 +42,7 @@ class AccountRows:
     subscriptions: dict[Kind, Subscription] = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
     wallets: dict[str, Wallet] = field(default_factory=dict)
+    top_ups: dict[str, TopUp] = field(default_factory=dict)
     slots: Slots = field(default_factory=Slots)
     versions: dict[str, int] = field(default_factory=dict)
     handled: dict[Kind, tuple[str, ...]] = field(default_factory=dict)
@@ -60,6 +63,11 @@ class AccountRows:
         """0 for a row that was not there."""
         return self.versions.get(key["sk"], 0)
 
+    @property
+    def wallet_versions(self) -> dict[str, int]:
+        """By person."""
+        return {each: self.version_of(keys.wallet_key(self.id, each)) for each in self.wallets}
+
 
 def load(account: str, *, consistent: bool = True) -> AccountRows:
     """One query; half a read unit per 4 KB unless `consistent`."""
@@ -71,6 +79,7 @@ def load(account: str, *, consistent: bool = True) -> AccountRows:
     subscriptions = [_subscription(item) for item in bought]
     members = [_member(item) for item in by_kind.get("MEMBER", [])]
     wallets = map(wallet_of, by_kind.get("WALLET", []))
+    top_ups = map(top_up_of, by_kind.get("TOP_UP", []))
     return AccountRows(
         id=account,
         account=next(map(_account, by_kind.get("ACCOUNT", [])), None),
@@ -78,6 +87,7 @@ def load(account: str, *, consistent: bool = True) -> AccountRows:
         subscriptions={subscription.kind: subscription for subscription in subscriptions},
         members={member.id: member for member in members},
         wallets={wallet.person: wallet for wallet in wallets},
+        top_ups={top_up.person: top_up for top_up in top_ups},
         slots=next(map(_slots, by_kind.get("SLOTS", [])), Slots()),
         versions={item["sk"]: item["version"] for item in items},
         handled={Kind(item["kind"]): tuple(item["handled"]) for item in bought},
@@ -116,7 +126,7 @@ def put_member(write: Transaction, account: str, member: Member, *, version: int
         **asdict(member),
         "invited_at": _optional(member.invited_at),
         "expires_at": _optional(member.expires_at),
-        **_due(account, member.expires_at if counted(member) else None),
+        **keys.in_due_index(account, member.expires_at if counted(member) else None),
     }
     write.replace(row, version=version)
 
@@ -129,7 +139,7 @@ def put_slots(write: Transaction, account: str, slots: Slots, *, version: int) -
         "pending_purchased": slots.pending_purchased,
         "change": None if change is None else _change_row(change),
         "paid_changes": [rfc3339(each) for each in slots.paid_changes],
-        **_due(account, None if change is None else change.given_up_at),
+        **keys.in_due_index(account, None if change is None else change.given_up_at),
     }
     write.replace(row, version=version)
 
@@ -162,7 +172,7 @@ def put_subscription(
         "period_end": rfc3339(subscription.period_end),
         "ends_at": _optional(subscription.ends_at),
         "handled": handled,
-        **_due(account, next_due(subscription, handled, _GRACE)),
+        **keys.in_due_index(account, next_due(subscription, handled, _GRACE)),
     }
     write.replace(row, version=version)
 
@@ -198,13 +208,6 @@ def account_of(customer: str) -> str | None:
     """Whose customer at Stripe this is; None if none of ours."""
     row = reading.get(keys.customer_key(customer))
     return None if row is None else str(row["account"])
-
-
-def _due(account: str, moment: datetime | None) -> Item:
-    """Rows without these attributes are not in the index."""
-    if moment is None:
-        return {}
-    return {"due_shard": keys.due_shard(account), "due_at": rfc3339(moment)}
 
 
 def _optional(moment: datetime | None) -> str | None:

@@ -6,9 +6,11 @@ with time has partitions of its own.
 
 import hashlib
 import zlib
+from datetime import datetime
 from typing import TypedDict
 
 from billing.domain.catalog import Kind
+from billing.domain.times import rfc3339
 
 
 class Key(TypedDict):
@@ -35,6 +37,10 @@ def member_key(account: str, member: str) -> Key:
 
 def wallet_key(account: str, person: str) -> Key:
     return {"pk": account_partition(account), "sk": f"WALLET#{person}"}
+
+
+def top_up_key(account: str, person: str) -> Key:
+    return {"pk": account_partition(account), "sk": f"TOP_UP#{person}"}
 
 
 def slots_key(account: str) -> Key:
@@ -65,8 +71,8 @@ def hold_key(account: str, hold: str) -> Key:
     return {"pk": f"ACCOUNT#{account}#HOLDS", "sk": hold}
 
 
-def purchase_key(account: str, session: str) -> Key:
-    return {"pk": f"ACCOUNT#{account}#PURCHASES", "sk": session}
+def purchase_key(account: str, purchase: str) -> Key:
+    return {"pk": f"ACCOUNT#{account}#PURCHASES", "sk": purchase}
 
 
 def support_request_partition(account: str) -> str:
@@ -104,6 +110,13 @@ DUE_SHARDS = tuple(f"DUE#{number}" for number in range(8))
 def due_shard(account: str) -> str:
     """The index's partition in which this account's rows wait for their moment."""
     return DUE_SHARDS[zlib.crc32(account.encode()) % len(DUE_SHARDS)]
+
+
+def in_due_index(account: str, moment: datetime | None) -> dict[str, str]:
+    """The attributes by which a row stands in the index; without them it does not."""
+    if moment is None:
+        return {}
+    return {"due_shard": due_shard(account), "due_at": rfc3339(moment)}
 
 
 def ledger_partition(shard: int) -> str:

@@ -14,7 +14,7 @@ from billing.adapters.dynamodb.items import Item
 from billing.adapters.dynamodb.keys import Key
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
 from billing.domain.credits import Credits, Entry, EntryKind, Movement, Wallet
-from billing.domain.events import Event, Fact
+from billing.domain.events import of_fall, of_low_wallet
 from billing.domain.times import parse_rfc3339, rfc3339
 
 TABLE = settings.ledger_table_name()
@@ -34,8 +34,11 @@ def append(write: Transaction, movement: Movement, versions: dict[str, int]) -> 
     account = movement.entries[0].account
     for person, wallet in movement.wallets.items():
         wallets.put(write, account, wallet, version=versions[person])
+    at = movement.entries[0].at
     for person in movement.alerts:
-        history.append(write, account, _low(movement.wallets[person]))
+        history.append(write, account, of_low_wallet(movement.wallets[person], at))
+    for person in movement.falls:
+        history.append(write, account, of_fall(movement.wallets[person], at))
 
 
 def append_unordered(write: Transaction, movement: Movement, before: Mapping[str, Wallet]) -> None:
@@ -102,16 +105,6 @@ def _months(last: str, first: str) -> Iterator[str]:
     while (text := f"{year:04d}-{month:02d}") >= first:
         yield text
         year, month = (year, month - 1) if month > 1 else (year - 1, 12)
-
-
-def _low(wallet: Wallet) -> Event:
-    assert wallet.at is not None
-    facts: dict[str, Fact] = {
-        "wallet": wallet.person,
-        "balance": wallet.balance,
-        "below": wallet.alert_below,
-    }
-    return Event(type="credits.low", at=wallet.at, by=wallet.person, facts=facts)
 
 
 def _key(account: str, entry_id: str) -> Key:

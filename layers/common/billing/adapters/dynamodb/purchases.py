@@ -7,13 +7,13 @@ from billing.adapters.dynamodb.transaction import Transaction
 from billing.domain.purchases import Purchase
 
 
-def load(account: str, session: str) -> tuple[Purchase, int]:
+def load(account: str, purchase_id: str) -> tuple[Purchase, int]:
     """With the row's version; 0 where nothing was done yet."""
-    item = reading.get(keys.purchase_key(account, session))
+    item = reading.get(keys.purchase_key(account, purchase_id))
     if item is None:
-        return Purchase(session=session), 0
+        return Purchase(id=purchase_id), 0
     purchase = Purchase(
-        session=item["session"],
+        id=item["id"],
         clawed_back=item["clawed_back"],
         held=item["held"],
         contested=item["contested"],
@@ -23,5 +23,5 @@ def load(account: str, session: str) -> tuple[Purchase, int]:
 
 
 def put(write: Transaction, account: str, purchase: Purchase, *, version: int) -> None:
-    row = {**keys.purchase_key(account, purchase.session), **asdict(purchase)}
+    row = {**keys.purchase_key(account, purchase.id), **asdict(purchase)}
     write.replace(row, version=version)

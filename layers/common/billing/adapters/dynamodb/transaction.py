@@ -55,6 +55,10 @@ class Transaction:
         self._writes: list[dict[str, Any]] = []
         self._errors: list[Exception] = []
 
+    @property
+    def empty(self) -> bool:
+        return not self._writes
+
     def insert(self, item: Item, *, otherwise: Exception, table: str = "") -> None:
         """A row that must not be there yet."""
         self._put(item, "attribute_not_exists(pk)", {}, otherwise, table)

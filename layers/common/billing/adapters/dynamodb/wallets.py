@@ -38,13 +38,16 @@ def put(write: Transaction, account: str, wallet: Wallet, *, version: int) -> No
         **keys.wallet_key(account, wallet.person),
         **asdict(wallet),
         "at": None if wallet.at is None else rfc3339(wallet.at),
+        "look_at": None if wallet.look_at is None else rfc3339(wallet.look_at),
+        **keys.in_due_index(account, wallet.look_at),
     }
     write.replace(row, version=version)
 
 
 def add(write: Transaction, account: str, before: Wallet, after: Wallet) -> None:
     """The same difference to the wallet as it is by then, if it is open as it was and has what is
-    taken, and if so much more may still be used. Fails as StaleWrite."""
+    taken, and if so much more may still be used. Whether it gets low by that is not known here:
+    somebody looks. Fails as StaleWrite."""
     changes = {
         name: getattr(after, name) - getattr(before, name)
         for name in _NUMBERS
@@ -67,7 +70,7 @@ def add(write: Transaction, account: str, before: Wallet, after: Wallet) -> None
         at_least={name: -change for name, change in changes.items() if change < 0},
         at_most=at_most,
         where=where,
-        sets=sets,
+        sets={**sets, **_look(account, after)},
         otherwise=StaleWrite(before.person),
     )
 
@@ -85,6 +88,12 @@ def set_limit(write: Transaction, account: str, person: str, limit: int | None) 
     )
 
 
+def _look(account: str, wallet: Wallet) -> Item:
+    if wallet.at is None or not (wallet.alert_below or wallet.top_up_below):
+        return {}
+    return {"look_at": rfc3339(wallet.at), **keys.in_due_index(account, wallet.at)}
+
+
 def wallet_of(item: Item) -> Wallet:
     return Wallet(
         person=item["person"],
@@ -98,6 +107,9 @@ def wallet_of(item: Item) -> Wallet:
         clawed_back=item["clawed_back"],
         alert_below=item.get("alert_below", 0),
         alerted=item.get("alerted", False),
+        top_up_below=item.get("top_up_below", 0),
+        fell=item.get("fell"),
+        look_at=parse_rfc3339(item["look_at"]) if item.get("look_at") else None,
         sequence=item["sequence"],
         at=None if item["at"] is None else parse_rfc3339(item["at"]),
         limit=item.get("limit"),

@@ -48,41 +48,24 @@ def open_package_page(order: Order, command: str) -> str:
     raise AssertionError
 
 
-def payment_of(session_id: str) -> Payment | None:
-    """What became of a session's money; None for one that sold no package."""
+def payment_of(purchase: str) -> Payment | None:
+    """What became of a purchase's money; None for a session or an invoice that sold no package."""
     with our_errors():
-        session = client().v1.checkout.sessions.retrieve(
-            session_id, {"expand": ["payment_intent.latest_charge"]}
-        )
-        if noted(session, "kind") != Kind.PACKAGE:
-            return None
-        intent = session.payment_intent
-        charge = intent.latest_charge if isinstance(intent, stripe.PaymentIntent) else None
-        refunded = lost = contested = 0
-        if isinstance(charge, stripe.Charge):
-            refunded = charge.amount_refunded
-            if charge.disputed:
-                lost, contested = _disputed(charge.id)
-        return Payment(
-            session=session.id,
-            wallet=noted(session, "wallet"),
-            credits=int(noted(session, "credits")),
-            paid=session.payment_status in ("paid", "no_payment_required"),
-            amount=session.amount_total or 0,
-            refunded=refunded,
-            lost=lost,
-            contested=contested,
-        )
+        return _of_invoice(purchase) if purchase.startswith("in_") else _of_session(purchase)
 
 
-def session_of(event: StripeEvent) -> str | None:
-    """The session whose payment a refund or a dispute is about; None if it was of none."""
+def purchase_of(event: StripeEvent) -> str | None:
+    """The purchase whose payment a refund or a dispute is about; None if it was of none."""
     with our_errors():
         intent = _subject(event).payment_intent
         if intent is None:
             return None
-        found = client().v1.checkout.sessions.list({"payment_intent": _id(intent)}).data
-    return found[0].id if found else None
+        sessions = client().v1.checkout.sessions.list({"payment_intent": _id(intent)}).data
+        if sessions:
+            return sessions[0].id
+        paid: Any = {"payment": {"type": "payment_intent", "payment_intent": _id(intent)}}
+        invoices = client().v1.invoice_payments.list(paid).data
+    return _id(invoices[0].invoice) if invoices else None
 
 
 def customer_of(event: StripeEvent) -> str:
@@ -100,6 +83,49 @@ def _subject(event: StripeEvent) -> Any:
         case "re" | "pyr":
             return client().v1.refunds.retrieve(event.object_id)
     return client().v1.disputes.retrieve(event.object_id)
+
+
+def _of_session(session_id: str) -> Payment | None:
+    session = client().v1.checkout.sessions.retrieve(
+        session_id, {"expand": ["payment_intent.latest_charge"]}
+    )
+    if noted(session, "kind") != Kind.PACKAGE:
+        return None
+    paid = session.payment_status in ("paid", "no_payment_required")
+    return _payment(session, paid, session.amount_total or 0, session.payment_intent)
+
+
+def _of_invoice(invoice_id: str) -> Payment | None:
+    """Only a top-up's: what Checkout made for a package belongs to its session."""
+    invoice = client().v1.invoices.retrieve(
+        invoice_id, {"expand": ["payments.data.payment.payment_intent.latest_charge"]}
+    )
+    if not noted(invoice, "top_up"):
+        return None
+    made = invoice.payments.data if invoice.payments is not None else []
+    intents = [each.payment.payment_intent for each in made if each.status == "paid"]
+    return _payment(invoice, invoice.status == "paid", invoice.total, next(iter(intents), None))
+
+
+def _payment(subject: Any, paid: bool, amount: int, intent: Any) -> Payment:
+    """Of a session or an invoice; needs the intent's `latest_charge` expanded."""
+    charge = intent.latest_charge if isinstance(intent, stripe.PaymentIntent) else None
+    refunded = lost = contested = 0
+    if isinstance(charge, stripe.Charge):
+        refunded = charge.amount_refunded
+        if charge.disputed:
+            lost, contested = _disputed(charge.id)
+    return Payment(
+        purchase=subject.id,
+        wallet=noted(subject, "wallet"),
+        credits=int(noted(subject, "credits")),
+        top_up=bool(noted(subject, "top_up")),
+        paid=paid,
+        amount=amount,
+        refunded=refunded,
+        lost=lost,
+        contested=contested,
+    )
 
 
 def _open(order: Order, key: str) -> str:

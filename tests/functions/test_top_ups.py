@@ -1,0 +1,498 @@
+"""A package is bought when a wallet falls below what its owner chose, once for each fall."""
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import stripe
+
+import top_up
+from billing import runtime
+from billing.adapters.dynamodb import accounts, history
+from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
+from billing.adapters.stripe import top_ups as charges
+from billing.adapters.stripe.snapshots import noted
+from billing.domain.times import parse_rfc3339
+from billing.domain.top_ups import next_month
+from tests.factories import event_file
+from tests.functions.product import BANK_DEBIT, FAILS_AT_RENEWAL, VISA, Begin, Product
+from tests.functions.purse import ANA, buy, entries, grant, order, send, wallet
+
+BEA = "user-bea"
+NEEDS_APPROVAL = "4000002760003184"
+
+
+def choose(product: Product, below: Any = 200, cap: int = 10_000, **more: Any) -> Any:
+    wanted = {
+        "below": below,
+        "package": "credits_500",
+        "monthly_cap": {"amount": cap, "currency": "usd"},
+        **more,
+    }
+    return product.call("PUT /settings/top-up", body=wanted)
+
+
+def switch_off(product: Product) -> Any:
+    return product.call("PUT /settings/top-up", body={"below": None})
+
+
+def chosen(product: Product) -> Any:
+    return product.call("GET /credits").json["top_up"]
+
+
+def told(product: Product, type_: str) -> list[dict[str, Any]]:
+    """The facts of each such event, oldest first."""
+    found, _ = history.page(product.account, limit=100)
+    return [dict(event.facts) for _, event in reversed(found) if event.type == type_]
+
+
+def hear(product: Product) -> None:
+    """The bus tells of the fall."""
+    event = event_file("top_up")
+    event["detail"] |= {"account": product.account, "facts": {"wallet": ANA, "balance": 0}}
+    top_up.handler(event, None)
+
+
+def fall(product: Product, by: int = 600) -> None:
+    """Ana's credits go to another manager."""
+    assert send(product, BEA, by).status == 201
+
+
+def top_ups_at_stripe(product: Product) -> list[stripe.Invoice]:
+    listed = product.at_stripe.v1.invoices.list({"customer": product.customers()[0].id})
+    return [each for each in listed.data if noted(each, "top_up")]
+
+
+def statuses(product: Product) -> list[str]:
+    return sorted(str(each.status) for each in top_ups_at_stripe(product))
+
+
+def pay_with(product: Product, card: str) -> None:
+    page = product.command("POST /subscription/card").json["url"]
+    paid = product.pay(
+        page, card, **({"authenticate": "approve"} if card == NEEDS_APPROVAL else {})
+    )
+    assert paid.status_code == 200, paid.text
+    product.catch_up()
+
+
+def open_shop(product: Product, card: str = VISA) -> None:
+    """A manager with 700 credits, and another one; below 200 another package is bought."""
+    paid = product.pay(product.open_checkout().json["url"], card)
+    if card == BANK_DEBIT:
+        product.settle(paid.json()["intent"], succeed=True)
+    product.catch_up()
+    product.call("GET /credits", claims={"sub": BEA, "email": "bea@acme.test"})
+    grant(product, 700)
+    assert choose(product).status == 200
+
+
+@pytest.fixture
+def shop(begin: Begin) -> Product:
+    return begin("topped up", open_shop)
+
+
+def test_a_wallet_that_falls_gets_a_package_with_the_card_on_file(shop: Product) -> None:
+    fall(shop)
+    assert (wallet(shop).available, chosen(shop)["status"]) == (100, "under_way")
+    hear(shop)
+    assert wallet(shop).available == 600
+    [newest, *_] = entries(shop)
+    [invoice] = top_ups_at_stripe(shop)
+    assert (newest.kind, newest.by, newest.reference) == ("grant", "schedule", invoice.id)
+    assert chosen(shop) == {
+        "below": 200,
+        "package": "credits_500",
+        "monthly_cap": {"amount": 10_000, "currency": "usd"},
+        "charged": {"amount": 5_000, "currency": "usd"},
+        "status": "active",
+        "stopped": None,
+        "resumes_at": None,
+    }
+
+
+def test_a_top_up_is_in_the_invoice_history(shop: Product) -> None:
+    fall(shop)
+    hear(shop)
+    shop.catch_up()
+    [invoice] = shop.call("GET /invoices", query={"kind": "package"}).json["items"]
+    assert (invoice["status"], invoice["total"]["amount"]) == ("paid", 5000)
+    assert wallet(shop).available == 600
+
+
+def test_the_fall_is_told_to_the_bus_once(shop: Product) -> None:
+    fall(shop)
+    fall(shop, 50)
+    assert told(shop, "top_up.due") == [{"wallet": ANA, "balance": 100}]
+
+
+def test_a_top_up_never_happens_twice_for_one_fall(shop: Product) -> None:
+    fall(shop)
+    hear(shop)
+    fall(shop, 10)
+    hear(shop)
+    shop.catch_up()
+    assert shop.sweep()["failed"] == 0
+    assert (wallet(shop).available, statuses(shop)) == (590, ["paid"])
+
+
+def test_a_fall_that_nobody_told_of_is_answered_by_the_sweep(shop: Product) -> None:
+    fall(shop)
+    assert shop.sweep() == {"done": 1, "failed": 0}
+    assert (wallet(shop).available, statuses(shop)) == (600, ["paid"])
+    assert shop.sweep() == {"done": 0, "failed": 0}
+
+
+def test_the_next_fall_gets_the_next_package(shop: Product) -> None:
+    for _ in range(2):
+        fall(shop, wallet(shop).available - 100)
+        hear(shop)
+    assert statuses(shop) == ["paid", "paid"]
+    assert chosen(shop)["charged"]["amount"] == 10_000
+
+
+def test_never_more_than_the_cap_is_charged_in_a_month(shop: Product) -> None:
+    for _ in range(3):
+        fall(shop, wallet(shop).available - 100)
+        hear(shop)
+    assert (wallet(shop).available, statuses(shop)) == (100, ["paid", "paid"])
+    resumes = next_month(runtime.now())
+    state = chosen(shop)
+    assert (state["status"], parse_rfc3339(state["resumes_at"])) == ("waiting", resumes)
+    assert len(told(shop, "top_up.waiting")) == 1
+    shop.go_to(resumes + timedelta(minutes=1))
+    shop.sweep()
+    assert (wallet(shop).available, chosen(shop)["charged"]["amount"]) == (600, 5_000)
+
+
+def test_who_raises_the_cap_need_not_wait(shop: Product) -> None:
+    choose(shop, cap=5_000)
+    for _ in range(2):
+        fall(shop, wallet(shop).available - 100)
+        hear(shop)
+    assert chosen(shop)["status"] == "waiting"
+    assert choose(shop, cap=20_000).json["status"] == "under_way"
+    hear(shop)
+    assert statuses(shop) == ["paid", "paid"]
+
+
+def test_what_is_bought_by_hand_meanwhile_ends_the_waiting(shop: Product) -> None:
+    choose(shop, cap=5_000)
+    for _ in range(2):
+        fall(shop, wallet(shop).available - 100)
+        hear(shop)
+    buy(shop)
+    shop.catch_up()
+    assert chosen(shop)["status"] == "active"
+    shop.go_to(next_month(runtime.now()) + timedelta(minutes=1))
+    shop.sweep()
+    assert statuses(shop) == ["paid"]
+
+
+@pytest.mark.parametrize("card", [FAILS_AT_RENEWAL, NEEDS_APPROVAL])
+def test_a_declined_card_stops_it_and_its_owner_is_told(shop: Product, card: str) -> None:
+    pay_with(shop, card)
+    fall(shop)
+    hear(shop)
+    assert (wallet(shop).available, statuses(shop)) == (100, ["void"])
+    state = chosen(shop)
+    assert (state["status"], state["stopped"]["because"]) == ("stopped", "declined")
+    assert state["charged"]["amount"] == 0
+    assert told(shop, "top_up.stopped") == [{"wallet": ANA, "because": "declined"}]
+    fall(shop, 50)
+    hear(shop)
+    shop.sweep()
+    assert statuses(shop) == ["void"]
+
+
+def test_chosen_again_after_a_new_card_it_goes_on(shop: Product) -> None:
+    pay_with(shop, FAILS_AT_RENEWAL)
+    fall(shop)
+    hear(shop)
+    pay_with(shop, VISA)
+    assert choose(shop).json["status"] == "under_way"
+    hear(shop)
+    assert (wallet(shop).available, statuses(shop)) == (600, ["paid", "void"])
+
+
+@pytest.mark.parametrize("succeed", [True, False])
+def test_money_that_comes_later_gives_credits_later_or_stops_it(
+    product: Product, succeed: bool
+) -> None:
+    shop = product
+    open_shop(shop, BANK_DEBIT)
+    fall(shop)
+    hear(shop)
+    assert (wallet(shop).available, chosen(shop)["status"]) == (100, "under_way")
+    [payment] = shop.at_stripe.v1.invoice_payments.list(
+        {"invoice": str(top_ups_at_stripe(shop)[0].id)}
+    ).data
+    shop.settle(str(payment.payment.payment_intent), succeed=succeed)
+    shop.catch_up()
+    shop.sweep()
+    assert wallet(shop).available == (600 if succeed else 100)
+    assert chosen(shop)["status"] == ("active" if succeed else "stopped")
+    assert statuses(shop) == ["paid" if succeed else "void"]
+
+
+CALLS = [
+    ("GET", "/v1/subscriptions/*"),
+    ("POST", "/v1/invoices"),
+    ("POST", "/v1/invoiceitems"),
+    ("GET", "/v1/invoices/*"),
+    ("POST", "/v1/invoices/*/finalize"),
+    ("POST", "/v1/invoices/*/pay"),
+]
+
+
+@pytest.mark.parametrize("fault", ["timeout_before", "timeout_after", "500"])
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_whatever_fails_at_stripe_one_package_is_charged(
+    shop: Product, method: str, path: str, fault: str
+) -> None:
+    fall(shop)
+    shop.order_faults([(method, path, fault)] * 3)
+    for _ in range(3):
+        try_to_hear(shop)
+    shop.catch_up()
+    shop.sweep()
+    shop.advance("PT2H")
+    shop.sweep()
+    assert (wallet(shop).available, statuses(shop).count("paid")) == (600, 1)
+
+
+def try_to_hear(product: Product) -> None:
+    try:
+        hear(product)
+    except Exception:
+        return
+
+
+@pytest.mark.parametrize("write", range(1, 4))
+@pytest.mark.parametrize("done", [False, True])
+def test_cut_off_at_any_write_it_is_brought_to_its_end_and_charged_once(
+    shop: Product, monkeypatch: pytest.MonkeyPatch, write: int, done: bool
+) -> None:
+    fall(shop)
+    whole = Transaction.commit
+    commits: list[int] = []
+
+    def cut_off(self: Transaction, **more: Any) -> None:
+        commits.append(1)
+        if len(commits) == write:
+            if done:
+                whole(self, **more)
+            raise KeyboardInterrupt
+        whole(self, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Transaction, "commit", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            hear(shop)
+    assert shop.sweep() == {"done": 0 if done and write == 3 else 1, "failed": 0}
+    assert (wallet(shop).available, statuses(shop)) == (600, ["paid"])
+
+
+def test_two_at_once_charge_once(shop: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bus tells twice, and each is overtaken before each step."""
+    steps = ("draft_invoice", "find", "finalize", "pay")
+    for step in steps:
+        _overtaken(monkeypatch, step, lambda: hear(shop))
+    fall(shop)
+    hear(shop)
+    assert (wallet(shop).available, statuses(shop)) == (600, ["paid"])
+
+
+def _overtaken(monkeypatch: pytest.MonkeyPatch, step: str, overtake: Callable[[], object]) -> None:
+    whole = getattr(charges, step)
+    seen: list[str] = []
+
+    def overtaking(*given: Any, **more: Any) -> Any:
+        if not seen:
+            seen.append(step)
+            overtake()
+        return whole(*given, **more)
+
+    monkeypatch.setattr(charges, step, overtaking)
+
+
+def test_whatever_is_told_of_its_invoice_in_any_order_and_twice_grants_once(
+    shop: Product,
+) -> None:
+    fall(shop)
+    hear(shop)
+    events = shop.happened() * 2
+    random.Random(1).shuffle(events)
+    shop.deliver([{**event, "id": f"{event['id']}_{at}"} for at, event in enumerate(events)])
+    assert (wallet(shop).available, len(entries(shop))) == (600, 3)
+
+
+def test_paid_before_we_knew_of_it_the_top_up_is_done(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off after the charge; the webhook grants, and the sweep finds nothing left to do."""
+    fall(shop)
+    with monkeypatch.context() as patch:
+        patch.setattr("billing.usecases.top_ups._record", _cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            hear(shop)
+    shop.catch_up()
+    assert (wallet(shop).available, chosen(shop)["status"]) == (600, "active")
+    shop.sweep()
+    assert (wallet(shop).available, statuses(shop)) == (600, ["paid"])
+
+
+def _cut_off(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_taxes_count_against_the_cap(shop: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The invoice says more than the catalog: it is not paid where that is above the cap."""
+    choose(shop, cap=5_500)
+    price = dearer(shop, 6_000)
+    monkeypatch.setattr(charges, "price_id", lambda _: price)
+    fall(shop)
+    hear(shop)
+    assert (wallet(shop).available, statuses(shop)) == (100, ["void"])
+    assert (chosen(shop)["status"], chosen(shop)["charged"]["amount"]) == ("waiting", 0)
+    choose(shop, cap=6_000)
+    hear(shop)
+    assert (wallet(shop).available, chosen(shop)["charged"]["amount"]) == (600, 6_000)
+
+
+def dearer(product: Product, amount: int) -> str:
+    """A package that costs more than in the catalog, as with taxes."""
+    prices = product.at_stripe.v1.prices
+    old = prices.list({"lookup_keys": ["credits_500_usd"]}).data[0]
+    made = prices.create({"product": str(old.product), "currency": "usd", "unit_amount": amount})
+    return made.id
+
+
+def test_a_refund_of_a_top_up_claws_back_its_credits(shop: Product) -> None:
+    fall(shop)
+    hear(shop)
+    [payment] = shop.at_stripe.v1.invoice_payments.list(
+        {"invoice": str(top_ups_at_stripe(shop)[0].id)}
+    ).data
+    order(shop, str(payment.payment.payment_intent), "refund", amount=2_500)
+    shop.catch_up()
+    assert (wallet(shop).available, wallet(shop).clawed_back) == (350, 250)
+
+
+def test_clawed_back_below_the_number_the_debt_is_topped_up_once(shop: Product) -> None:
+    fall(shop)
+    hear(shop)
+    [payment] = shop.at_stripe.v1.invoice_payments.list(
+        {"invoice": str(top_ups_at_stripe(shop)[0].id)}
+    ).data
+    fall(shop, 400)
+    order(shop, str(payment.payment.payment_intent), "refund")
+    shop.catch_up()
+    assert wallet(shop).balance == -300
+    hear(shop)
+    hear(shop)
+    shop.sweep()
+    assert (wallet(shop).balance, statuses(shop)) == (200, ["paid", "paid"])
+
+
+def test_switched_on_while_the_wallet_is_that_low_it_buys_at_once_and_once(shop: Product) -> None:
+    assert switch_off(shop).json["status"] == "off"
+    fall(shop)
+    assert choose(shop).json["status"] == "under_way"
+    assert choose(shop).json["status"] == "under_way"
+    assert len(told(shop, "top_up.due")) == 1
+    hear(shop)
+    assert choose(shop).json["status"] == "active"
+    hear(shop)
+    shop.sweep()
+    assert (wallet(shop).available, statuses(shop)) == (600, ["paid"])
+
+
+def test_switched_off_nothing_is_bought(shop: Product) -> None:
+    fall(shop)
+    switch_off(shop)
+    hear(shop)
+    shop.sweep()
+    assert (wallet(shop).available, top_ups_at_stripe(shop)) == (100, [])
+
+
+def test_switched_off_while_the_card_is_charged_the_credits_still_come(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _overtaken(monkeypatch, "pay", lambda: switch_off(shop))
+    fall(shop)
+    hear(shop)
+    assert (wallet(shop).available, chosen(shop)["status"]) == (600, "off")
+
+
+def test_without_access_it_stops(shop: Product) -> None:
+    fall(shop)
+    base = shop.subscriptions()[0].id
+    shop.at_stripe.v1.subscriptions.cancel(base)
+    shop.catch_up()
+    hear(shop)
+    assert chosen(shop)["stopped"]["because"] == "no_access"
+    assert top_ups_at_stripe(shop) == []
+
+
+def test_a_fall_among_many_at_once_is_found_by_the_sweep(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a wallet is never as it was read, what it falls to is not known when it is written."""
+    whole = Transaction.commit
+    tries: list[int] = []
+
+    def crowded(self: Transaction, **more: Any) -> None:
+        tries.append(1)
+        if len(tries) <= 2:
+            raise StaleWrite("another one was faster")
+        whole(self, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Transaction, "commit", crowded)
+        fall(shop)
+    assert told(shop, "top_up.due") == []
+    assert shop.sweep() == {"done": 1, "failed": 0}
+    assert (wallet(shop).available, statuses(shop)) == (600, ["paid"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"package": "credits_1"}, 422, "unknown_package"),
+        ({"package": "slot"}, 422, "unknown_package"),
+        ({"monthly_cap": {"amount": 10_000, "currency": "eur"}}, 422, "unknown_currency"),
+        ({"cap": 4_999}, 422, "cap_too_low"),
+        ({"below": 501}, 422, "package_too_small"),
+        ({"below": 0}, 400, "invalid_input"),
+        ({"below": 1.5}, 400, "invalid_input"),
+        ({"below": "200"}, 400, "invalid_input"),
+        ({"below": None}, 400, "invalid_input"),
+        ({"package": None}, 400, "invalid_input"),
+        ({"monthly_cap": 10_000}, 400, "invalid_input"),
+        ({"monthly_cap": {"amount": 0, "currency": "usd"}}, 400, "invalid_input"),
+        ({"wallet": BEA}, 400, "invalid_input"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_changes_nothing(
+    shop: Product, changes: dict[str, Any], status: int, code: str
+) -> None:
+    before = chosen(shop)
+    refused = choose(shop, **changes)
+    assert (refused.status, refused.code) == (status, code)
+    assert chosen(shop) == before
+
+
+def test_without_a_subscription_there_is_no_top_up(product: Product) -> None:
+    assert choose(product).code == "no_access"
+    assert switch_off(product).json["status"] == "off"
+
+
+def test_each_manager_has_one_of_their_own(shop: Product) -> None:
+    bea: Any = {"sub": BEA, "email": "bea@acme.test"}
+    assert shop.call("GET /credits", claims=bea).json["top_up"]["status"] == "off"
+    fall(shop)
+    hear(shop)
+    assert accounts.load(shop.account).wallets[BEA].available == 600
