@@ -66,8 +66,8 @@ def sum_up(
 ) -> Sums:
     """How many credits moved in each period in which any did."""
     sums: Sums = {}
-    for at, kind, count in ledger.amounts(account, person=person, since=since, before=until):
-        period = sums.setdefault(at[:7] if monthly else at[:10], {})
+    for day, kind, count in ledger.amounts(account, person=person, since=since, before=until):
+        period = sums.setdefault(day[:7] if monthly else day, {})
         period[kind] = period.get(kind, 0) + count
     return sums
 

@@ -19,7 +19,6 @@ from billing.domain.times import parse_rfc3339, rfc3339
 
 TABLE = settings.ledger_table_name()
 _PAGE = 200
-_SUMMED = 2500
 
 
 class AlreadyRecorded(StaleWrite):
@@ -76,14 +75,14 @@ def newest_first(
 def amounts(
     account: str, *, person: str | None = None, since: datetime, before: datetime
 ) -> Iterator[tuple[str, EntryKind, int]]:
-    """When, what and how many: all that sums need of the same entries."""
-    only = ("at", "kind", "credits")
-    for item in _items(account, person, rfc3339(since), rfc3339(before), _SUMMED, only):
-        yield item["at"], EntryKind(item["kind"]), item["credits"]
+    """On which day, what and how many: all that sums need of the same entries."""
+    only = ("kind", "credits")
+    for item in _items(account, person, rfc3339(since), rfc3339(before), None, only):
+        yield item["position"][:10], EntryKind(item["kind"]), item["credits"]
 
 
 def _items(
-    account: str, person: str | None, low: str, high: str, page: int, only: tuple[str, ...]
+    account: str, person: str | None, low: str, high: str, page: int | None, only: tuple[str, ...]
 ) -> Iterator[Item]:
     index, partition = "by_account", account
     if person is not None:

@@ -10,6 +10,8 @@ from billing.adapters.dynamodb.items import Item, decode_item, encode, encode_it
 from billing.adapters.dynamodb.keys import DUE_INDEX, Key
 from billing.adapters.dynamodb.transaction import PASSING_ERRORS, TABLE, client, unavailable
 
+_AT_ONCE = 1000
+
 
 @contextmanager
 def _answering() -> Iterator[None]:
@@ -109,11 +111,12 @@ def query_index(
     *,
     low: str,
     high: str,
-    page: int,
+    page: int | None = None,
     only: Sequence[str] = (),
 ) -> Iterator[Item]:
-    """Rows of an index named like its key, with `low` <= position < `high`, last first; read in
-    pages as they are asked for. Of each row `only` these attributes, or all."""
+    """Rows of an index named like its key, with `low` <= position < `high`, last first; read as
+    they are asked for, a `page` of them first and more at a time after that, or as many as
+    DynamoDB gives. Of each row `only` these attributes, or all."""
     request: dict[str, Any] = {
         "TableName": table,
         "IndexName": index,
@@ -123,8 +126,9 @@ def query_index(
             {":partition": partition, ":low": low, ":high": high}
         ),
         "ScanIndexForward": False,
-        "Limit": page,
     }
+    if page is not None:
+        request["Limit"] = page
     if only:
         request["ProjectionExpression"] = ", ".join(f"#{name}" for name in ("position", *only))
         request["ExpressionAttributeNames"] |= {f"#{name}": name for name in only}
@@ -137,6 +141,8 @@ def query_index(
         if "LastEvaluatedKey" not in answer:
             return
         request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        if page is not None:
+            request["Limit"] = min(2 * request["Limit"], max(page, _AT_ONCE))
 
 
 def present(keys: list[Key]) -> set[str]:
