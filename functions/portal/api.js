@@ -18,6 +18,12 @@ const UNREADABLE = "The billing service answered with something unexpected. Try 
 const LONGEST_WAIT_SECONDS = 8;
 const MAX_WAITS = 2;
 
+/** A query of what is given of `query`, for an address. */
+export function search({ filtered, ...query }) {
+  const given = Object.entries(query).filter(([, value]) => value);
+  return given.length > 0 ? `?${new URLSearchParams(given)}` : "";
+}
+
 export class Api {
   #base;
   #token;

@@ -1,15 +1,17 @@
-import { Api } from "./api.js";
+import { Api, search } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { h } from "./dom.js";
 import { forgetCredits, purchaseNotice, purchaseOf } from "./buy-credits.js";
 import { LogSection } from "./credit-log.js";
-import { CreditsSection } from "./credits.js";
+import { CreditSettings } from "./credit-settings.js";
+import { CreditsSection, standing } from "./credits.js";
 import { InvoiceSection } from "./invoices.js";
 import { cardBefore } from "./card.js";
 import { cardNotice, joining, notYours, offerNotices, signedOut, welcome } from "./messages.js";
 import { OwnCredits } from "./own-credits.js";
 import { PlanSection, confirmingTitle } from "./plan.js";
 import { situation } from "./situation.js";
+import { sleep } from "./sleep.js";
 import { TeamSection } from "./team.js";
 import { UnlimitedSection } from "./unlimited.js";
 import { OF_THE_TEAM, Usage } from "./usage.js";
@@ -53,14 +55,18 @@ export class BillingTab extends HTMLElement {
   #newCard = null;
   #buying = null;
   #own = null;
+  #toppingUp = null;
   #voice = h("p", { class: "spoken", role: "status" });
   #tab = h("div", { class: "tab" });
   /** What the sections need of the tab. */
   #service = {
+    get: (path) => this.#get(path),
     order: (method, path, body) => this.#order(method, path, body),
     catalog: async () => (this.#catalog ??= await this.#get("/catalog")),
     proceed: (url) => this.#navigate(url),
+    announce: (text) => this.#announce(text),
     changed: (text) => this.#follow(text),
+    awaitTopUp: () => this.#awaitTopUp(),
     requested: (text) => this.#loadRequests(text),
     pay: (invoice) => this.#pay(invoice),
     ask: (question) =>
@@ -76,7 +82,8 @@ export class BillingTab extends HTMLElement {
     announce: (text) => this.#announce(text),
   };
   #usage = new Usage(OF_THE_TEAM, this.#movements.fetchUsage);
-  #credits = new CreditsSection(this.#service, this.#usage);
+  #settings = new CreditSettings(this.#service);
+  #credits = new CreditsSection(this.#service, this.#settings, this.#usage);
   #log = new LogSection(this.#movements);
   #unlimited = new UnlimitedSection(this.#service);
   #invoices = new InvoiceSection({
@@ -123,6 +130,7 @@ export class BillingTab extends HTMLElement {
     if (this.#own) return this.#loadOwn();
     const others = [this.#loadInvoices(), this.#loadRequests()];
     if (this.#log.failed) others.push(this.#loadMovements());
+    if (this.#settings.shown) others.push(this.#loadSettings());
     await this.#loadPlan();
     await Promise.all(others);
   }
@@ -158,6 +166,7 @@ export class BillingTab extends HTMLElement {
     this.#plan.showLoading();
     this.#team.showLoading();
     this.#credits.showLoading();
+    this.#settings.clear();
     this.#log.hide();
     this.#usage.hide();
     this.#unlimited.hide();
@@ -246,6 +255,16 @@ export class BillingTab extends HTMLElement {
       await this.#usage.load(this.#log.newest);
     } catch (error) {
       this.#fail(error, (problem) => this.#usage.showFailure(problem, retry));
+    }
+  }
+
+  async #loadSettings() {
+    try {
+      await this.#settings.load();
+    } catch (error) {
+      if (error.passing && this.#settings.shown) return;
+      const retry = () => this.#loadSettings();
+      this.#fail(error, (problem) => this.#settings.showFailure(problem, retry));
     }
   }
 
@@ -350,9 +369,10 @@ export class BillingTab extends HTMLElement {
   #showMovements(before, billing) {
     this.#log.people = billing.members;
     if (this.#credits.element.hidden) return void this.#log.hide();
-    if (before && !this.#log.element.hidden && there(before) === there(billing)) return;
+    if (before && !this.#log.element.hidden && standing(before) === standing(billing)) return;
     if (this.#log.element.hidden) this.#log.showLoading();
     this.#loadMovements();
+    this.#loadSettings();
   }
 
   /** Credits that were bought are there when the balance says so, not when the browser is back. */
@@ -454,9 +474,19 @@ export class BillingTab extends HTMLElement {
     }
   }
 
+  /** A package that is being bought is there when the wallet says so. */
+  async #awaitTopUp() {
+    const { signal } = this.#life;
+    if (this.#toppingUp === signal) return;
+    this.#toppingUp = signal;
+    await this.#look(() => !this.#settings.underWay, signal);
+    if (this.#toppingUp === signal) this.#toppingUp = null;
+  }
+
   /** A question that failed in passing is asked again at the next turn. */
   async #loadQuietly() {
     try {
+      if (this.#settings.underWay) await this.#settings.load();
       await this.#show(await this.#get("/billing"));
     } catch (error) {
       if (!error.passing) this.#fail(error, () => {});
@@ -551,29 +581,6 @@ export class BillingTab extends HTMLElement {
     const event = new CustomEvent(type, { detail, cancelable, bubbles: true, composed: true });
     return this.dispatchEvent(event);
   }
-}
-
-/** What an account has of credits, to tell whether any have moved. */
-function there({ credits, members }) {
-  return JSON.stringify([credits, members.map((member) => member.credits)]);
-}
-
-/** A query of what is given of `query`, for an address. */
-function search({ filtered, ...query }) {
-  const given = Object.entries(query).filter(([, value]) => value);
-  return given.length > 0 ? `?${new URLSearchParams(given)}` : "";
-}
-
-/** Resolves after `ms`, in a tab that is in view, or when `signal` is aborted. */
-function sleep(ms, signal) {
-  return new Promise((resolve) => {
-    const done = () => {
-      if (!document.hidden || signal.aborted) resolve();
-      else document.addEventListener("visibilitychange", done, { once: true });
-    };
-    setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-  });
 }
 
 customElements.define("billing-tab", BillingTab);

@@ -1,5 +1,6 @@
 import { h } from "./dom.js";
-import { notice, radio } from "./pieces.js";
+import { currencyOf, packageOptions, packagesIn } from "./packages.js";
+import { notice } from "./pieces.js";
 import { count, credits, money } from "./words.js";
 
 const KEPT = "billing-credits-before";
@@ -7,11 +8,8 @@ const MOST = 100;
 
 /** Ask for a package and how many of it; paying leads to Stripe's page. */
 export function askToBuy(service, catalog, billing, home) {
-  const currency = billing.subscription.price?.currency ?? catalog.currencies[0];
-  const offers = catalog.packages.flatMap((each) => {
-    const price = each.prices.find((sold) => sold.currency === currency);
-    return price ? [{ ...each, price }] : [];
-  });
+  const currency = currencyOf(catalog, billing);
+  const offers = packagesIn(catalog, currency);
   const choice = { package: offers[0]?.id };
   const quantity = h("input", {
     class: "input",
@@ -49,16 +47,7 @@ export function askToBuy(service, catalog, billing, home) {
   return service.ask({
     title: "Buy credits",
     content: [
-      h(
-        "fieldset",
-        {},
-        h("legend", {}, "Package"),
-        h(
-          "div",
-          { class: "cycles" },
-          offers.map((offer) => packageOption(offer, offer.id === choice.package, choose)),
-        ),
-      ),
+      packageOptions(offers, choice.package, choose),
       h("div", { class: "field" }, h("label", { for: "quantity" }, "How many of it"), quantity),
       summary,
       h(
@@ -74,20 +63,6 @@ export function askToBuy(service, catalog, billing, home) {
     act,
     home,
   });
-}
-
-function packageOption({ id, name, credits: many, price }, checked, choose) {
-  const each = { ...price, amount: price.amount / many };
-  return radio(
-    "package",
-    id,
-    checked,
-    () => choose({ package: id }),
-    h("span", { class: "dot" }),
-    h("strong", {}, name),
-    h("span", { class: "price" }, money(price, { round: true })),
-    h("span", { class: "muted" }, `${money(each)} per credit`),
-  );
 }
 
 function sumOf({ credits: many, price }, quantity) {

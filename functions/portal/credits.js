@@ -12,12 +12,14 @@ export class CreditsSection {
   #parts = section("credits", "Credits");
   #problem = h("div", { role: "alert" });
   #news = h("div", { class: "requests" });
+  #settings;
   #usage;
   #service;
 
-  /** `usage` is the chart that stands below the figures. */
-  constructor(service, usage) {
+  /** `settings` and the chart `usage` stand among the figures. */
+  constructor(service, settings, usage) {
     this.#service = service;
+    this.#settings = settings;
     this.#usage = usage;
     this.hide();
   }
@@ -49,6 +51,7 @@ export class CreditsSection {
     const any = Object.values(there).some((each) => each > 0);
     this.element.hidden = !working && !any;
     this.#problem.replaceChildren();
+    this.#settings.show(billing);
     this.#parts.fill(
       working ? [this.#buyButton(billing), this.#sendButton(billing)] : [],
       this.#news,
@@ -56,6 +59,7 @@ export class CreditsSection {
       owed(there.debt, "The next credits that you buy pay them off first."),
       this.#problem,
       any ? totals(there) : nothingYet(),
+      this.#settings.element,
       this.#people(billing, working && there.mine > 0),
       this.#usage.element,
     );
@@ -98,6 +102,11 @@ export class CreditsSection {
       h("ul", { class: "people", "aria-labelledby": "wallets" }, rows),
     );
   }
+}
+
+/** What an account has of credits, to tell whether any have moved. */
+export function standing({ credits: there, members }) {
+  return JSON.stringify([there, members.map((member) => member.credits)]);
 }
 
 /** The section "Your credits" of a member: their own wallet. */

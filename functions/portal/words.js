@@ -24,6 +24,21 @@ export function money({ amount, currency }, { round = false } = {}) {
   }).format(amount / 10 ** digits);
 }
 
+/** The same as people type it: `200.00`. */
+export function typed({ amount, currency }) {
+  const digits = minorDigits(currency.toLowerCase());
+  return (amount / 10 ** digits).toFixed(digits);
+}
+
+/** What somebody typed, in minor units; NaN where it is no sum in this currency. */
+export function minorUnits(text, currency) {
+  const digits = minorDigits(currency.toLowerCase());
+  const sum = /^(?<whole>\d+|\d{1,3}(?:,\d{3})+)(?:\.(?<part>\d+))?$/.exec(text.trim());
+  const { whole, part = "" } = sum?.groups ?? {};
+  if (!whole || part.length > digits) return Number.NaN;
+  return Number(whole.replaceAll(",", "") + part.padEnd(digits, "0"));
+}
+
 /** A whole number as people write it. */
 export function count(number) {
   return new Intl.NumberFormat(LOCALE).format(number);

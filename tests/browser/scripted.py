@@ -22,6 +22,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from playwright.sync_api import BrowserContext, Page, Request, Route
 
 import portal
+from tests.browser import shapes
 
 _ROUTES = "|".join(
     (
@@ -32,6 +33,7 @@ _ROUTES = "|".join(
         "invitations",
         "invoices",
         "members",
+        "settings",
         "slots",
         "subscription",
         "support-requests",
@@ -111,6 +113,7 @@ class Site:
         for route in ("GET /support-requests", "GET /credits/log"):
             self.answers(route, {"items": [], "next_cursor": None})
         self.answers("GET /credits/usage", {"items": []})
+        self.answers("GET /credits", shapes.settings())
         api = re.compile(re.escape(origin) + rf"/({_ROUTES})\b.*")
         context.route(api, self._serve)
         context.route(f"{PROVIDER}/**", self._provide)

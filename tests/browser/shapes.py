@@ -147,13 +147,14 @@ def usage(**periods: dict[str, int]) -> dict[str, Any]:
 def wallet(available: int, **more: Any) -> dict[str, Any]:
     """A member's own."""
     shown: dict[str, Any] = dict.fromkeys(("held", "spent", "sent", "debt", "used"), 0)
-    shown |= {"available": available, "received": available, "limit": None, **more}
-    return {**dict.fromkeys(("account", "members", "alerts", "top_up")), "wallet": shown}
+    shown |= {"available": available, "received": available, "limit": None, "alert_below": None}
+    shown |= more
+    return {**dict.fromkeys(("account", "members", "top_up")), "wallet": shown}
 
 
 def settings(below: int | None = None, **top_up: Any) -> dict[str, Any]:
     """What a manager has set; automatic top-up is off unless told."""
-    return {**wallet(0), "alerts": {"below": below}, "top_up": top_up_of(**top_up)}
+    return {**wallet(0, alert_below=below), "top_up": top_up_of(**top_up)}
 
 
 def top_up_of(status: str = "off", **more: Any) -> dict[str, Any]:

@@ -48,6 +48,18 @@ LOG = shapes.log(
     shapes.entry(8, "hold", 15, **{"from": "id-of-bartholomew", "balance_after": None}),
     next_cursor="older",
 )
+SET: dict[str, Any] = {
+    "credits": shapes.settings(200, status="under_way"),
+    "top-up waits": shapes.settings(
+        200,
+        status="waiting",
+        charged=shapes.money(19000),
+        resumes_at="2026-12-01T00:00:00Z",
+    ),
+    "top-up stopped": shapes.settings(
+        200, status="stopped", stopped={"because": "declined", "at": "2026-11-23T10:00:00Z"}
+    ),
+}
 MOVED: dict[str, Any] = {
     "GET /credits": shapes.wallet(147, held=3, received=170, spent=20, debt=1, limit=25, used=20),
     "GET /entitlements": {"access": "active"},
@@ -68,6 +80,8 @@ STATES: dict[str, tuple[Any, Any, str]] = {
     "fewer slots pending": (FEWER, MANY, "/"),
     "slots overdue": (SLOTS_OVERDUE, MANY, "/"),
     "credits": (CREDITS, MANY, "/?credits=bought"),
+    "top-up waits": (TEAM, MANY, "/"),
+    "top-up stopped": (TEAM, MANY, "/"),
     "failed": (FAILED, FAILED, "/"),
     "member": (MEMBER, MEMBER, "/"),
 }
@@ -82,6 +96,7 @@ DIALOGS = {
     "Withdraw: Leo Brandt": "team",
     "Buy credits": "credits",
     "Send credits: Mia Kolar": "credits",
+    "Alerts and top-up": "top-up waits",
     "Limit: Mia Kolar": "credits",
 }
 in_every_state = pytest.mark.parametrize("state", STATES)
@@ -101,6 +116,8 @@ def show(site: Site, page: Page) -> Show:
         moved = state in ("credits", "member")
         for route, answer in MOVED.items() if moved else ():
             site.answers(route, answer)
+        if state in SET:
+            site.answers("GET /credits", SET[state])
         site.sign_in(page, address)
         expect(page.locator("billing-tab .tab")).to_be_visible()
         expect(page.locator(".skeleton")).to_have_count(0)
@@ -242,6 +259,7 @@ def test_the_keyboard_reaches_everything_in_reading_order(page: Page, show: Show
         "Manage slots",
         "Buy credits",
         "Send credits",
+        "Alerts and top-up",
         "Ask sales",
         "Pay invoice ACME0001-0003",
         f"{download}3",
