@@ -172,7 +172,7 @@ def get_usage(request: Request) -> UsageView:
     by = request.query("by") or "day"
     if by not in ("day", "month"):
         raise invalid_query("by", "must be day or month")
-    sums = sum_up(rows.id, own, since=since, until=until, monthly=by == "month")
+    sums = sum_up(rows.id, own, since=since, until=until, monthly=by == "month", now=now)
     return {"items": [usage_view(period, sums[period]) for period in sorted(sums)]}
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.domain.times import from_epoch, parse_rfc3339, rfc3339
+from billing.domain.times import from_epoch, next_month, parse_rfc3339, rfc3339
 
 
 @given(st.integers(0, 4_000_000_000))
@@ -24,3 +24,7 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 def test_reading_gives_utc() -> None:
     assert parse_rfc3339("2026-11-23T13:00:00+01:00").tzinfo is UTC
+
+
+def test_the_next_month_of_december_is_in_the_next_year() -> None:
+    assert next_month(datetime(2026, 12, 24, 18, tzinfo=UTC)) == datetime(2027, 1, 1, tzinfo=UTC)

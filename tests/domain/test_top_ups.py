@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from billing.domain.catalog import load_catalog
 from billing.domain.credits import Wallet
 from billing.domain.money import Money
-from billing.domain.top_ups import TopUp, begun, next_month, switched_on
+from billing.domain.top_ups import TopUp, begun, switched_on
 
 NOVEMBER = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)
@@ -64,10 +64,6 @@ def test_the_cap_is_exact() -> None:
     _, wallet, told = begun(short, LOW, SOLD, access=True, now=NOVEMBER)
     assert wallet.look_at == DECEMBER
     assert told == ("top_up.waiting", {"wallet": "ana", "until": "2026-12-01T00:00:00Z"})
-
-
-def test_the_next_month_of_december_is_in_the_next_year() -> None:
-    assert next_month(DECEMBER) == datetime(2027, 1, 1, tzinfo=UTC)
 
 
 def test_a_fall_has_one_name_for_as_long_as_it_lasts() -> None:

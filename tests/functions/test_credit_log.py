@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from billing.adapters.dynamodb.transaction import Transaction
 from billing.adapters.dynamodb.transaction import client as dynamodb
 from billing.domain import credits
 from billing.domain.credits import Credits
+from billing.domain.times import next_month, this_month
 from billing.usecases import credit_log
 from tests.functions.product import Answer, Product
 from tests.functions.purse import ANA, cause, grant, move, send, wallet
@@ -194,6 +195,27 @@ def test_usage_sums_up_each_day_or_month(team: Product, mia: str) -> None:
     assert [each["sent"] for each in months] == [60, 40]
     own = team.call("GET /credits/usage", claims=claims(), query=query).json["items"]
     assert [(each["bought"], each["sent"]) for each in own] == [(0, 60), (0, 40)]
+
+
+def test_sums_are_kept_of_a_whole_month_that_has_been_over_for_a_day(
+    team: Product, mia: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credit_log, "_MANY", 0)
+    start, end = this_month(runtime.now()), next_month(runtime.now())
+    hour = timedelta(hours=1)
+
+    def kept(since: datetime, until: datetime, now: datetime) -> int:
+        how: Any = {"since": since, "until": until, "monthly": True, "now": now}
+        found = [credit_log.sum_up(team.account, None, **how) for _ in range(2)]
+        sent = {f"{start:%Y-%m}": {"grant": 1000, "transfer": 60, "hold": 5}}
+        assert found == [sent, sent]
+        return sum(pk.endswith("#USAGE") for pk, _ in team.rows())
+
+    assert kept(start, end, end + 23 * hour) == 0
+    assert kept(start - hour, end - timedelta(seconds=1), end + 25 * hour) == 0
+    assert kept(start, end, end + 25 * hour) == 1
+    part: Any = {"since": start, "until": start + hour / 3600, "monthly": True, "now": end}
+    assert credit_log.sum_up(team.account, None, **part) == {}
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,32 @@ def test_usage_of_a_year_reads_each_entry_once_and_only_what_it_sums(
     assert attributes == {"position", "kind", "credits"}
 
 
+def test_a_month_that_is_over_is_summed_once(
+    year: Product, reads: list[Read], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credit_log, "_MANY", 100)
+    whole, own = usage(year), usage(year, own=True)
+    reads.clear()
+    assert usage(year) == whole
+    # The first and the present month, and the one before it until a day later.
+    assert rows(reads) <= ENTRIES / MONTHS * 3.3
+    hers = sum(1 + number % 7 for number in range(ENTRIES) if number % 10 in (1, 2))
+    assert usage(year, own=True) == own
+    assert sum(day["sent"] for day in own) == hers
+    half = usage(year, YEAR / 2)
+    assert half[1:] == whole[1 - len(half) :]
+
+
+def usage(product: Product, back: timedelta = YEAR, *, own: bool = False) -> list[Any]:
+    """By day."""
+    query = {"from": f"{runtime.now() - back:%Y-%m-%dT%H:%M:%SZ}"}
+    who: Any = claims(MIA) if own else None
+    answer = product.call("GET /credits/usage", query=query, claims=who)
+    assert answer.status == 200, answer.text
+    found: list[Any] = answer.json["items"]
+    return found
+
+
 def test_a_members_log_of_a_year_reads_no_entry_of_anybody_else(
     year: Product, reads: list[Read]
 ) -> None:

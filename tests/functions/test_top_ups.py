@@ -14,8 +14,7 @@ from billing.adapters.dynamodb import accounts, history
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
 from billing.adapters.stripe import top_ups as charges
 from billing.adapters.stripe.snapshots import noted
-from billing.domain.times import parse_rfc3339
-from billing.domain.top_ups import next_month
+from billing.domain.times import next_month, parse_rfc3339
 from tests.factories import event_file
 from tests.functions.product import BANK_DEBIT, FAILS_AT_RENEWAL, VISA, Begin, Product
 from tests.functions.purse import ANA, buy, entries, grant, order, send, wallet

@@ -18,3 +18,14 @@ def parse_rfc3339(text: str) -> datetime:
 
 def from_epoch(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def this_month(moment: datetime) -> datetime:
+    """When the month of `moment` began, in UTC."""
+    return datetime(moment.year, moment.month, 1, tzinfo=UTC)
+
+
+def next_month(moment: datetime) -> datetime:
+    """When the next month begins, in UTC."""
+    year, month = (moment.year + 1, 1) if moment.month == 12 else (moment.year, moment.month + 1)
+    return datetime(year, month, 1, tzinfo=UTC)

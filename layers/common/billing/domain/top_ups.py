@@ -6,7 +6,7 @@ is charged, and one at a time is.
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from billing.domain.catalog import Price, Product
@@ -14,7 +14,7 @@ from billing.domain.credits import Wallet
 from billing.domain.errors import FieldError, RuleRefused
 from billing.domain.events import Fact, Told
 from billing.domain.money import Money
-from billing.domain.times import rfc3339
+from billing.domain.times import next_month, rfc3339
 
 
 class Because(StrEnum):
@@ -216,9 +216,3 @@ def switched_off(wallet: Wallet) -> Wallet:
 
 def month_of(moment: datetime) -> str:
     return f"{moment:%Y-%m}"
-
-
-def next_month(moment: datetime) -> datetime:
-    """When the next month begins, in UTC."""
-    year, month = (moment.year + 1, 1) if moment.month == 12 else (moment.year, moment.month + 1)
-    return datetime(year, month, 1, tzinfo=UTC)

@@ -1,18 +1,24 @@
 """The credit log: pages of the ledger as somebody may see them, and sums over time."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, islice
 
-from billing.adapters.dynamodb import ledger
+from billing.adapters.dynamodb import ledger, usage
 from billing.adapters.dynamodb.accounts import AccountRows
+from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
+from billing.adapters.dynamodb.usage import Days
 from billing.domain.account import Role
 from billing.domain.credits import Entry, EntryKind, with_balances
-from billing.domain.times import rfc3339
+from billing.domain.errors import Unavailable
+from billing.domain.times import next_month, rfc3339, this_month
 
 _LOOKED_AT = 10_000
 _BEHIND = 1000
+_MANY = 1000
+"""Entries of a month that are not read again once it is over."""
 _CLOCKS_DIFFER = timedelta(days=1)
 
 Sums = dict[str, dict[EntryKind, int]]
@@ -62,14 +68,59 @@ def read_log(
 
 
 def sum_up(
-    account: str, person: str | None, *, since: datetime, until: datetime, monthly: bool
+    account: str,
+    person: str | None,
+    *,
+    since: datetime,
+    until: datetime,
+    monthly: bool,
+    now: datetime,
 ) -> Sums:
-    """How many credits moved in each period in which any did."""
+    """How many credits moved in each period in which any did. Of a month that is over, and had
+    many entries, it is kept: so the entries of a long year are read once."""
+    kept = usage.load(account, person, first=f"{since:%Y-%m}", last=f"{until:%Y-%m}")
     sums: Sums = {}
-    for day, kind, count in ledger.amounts(account, person=person, since=since, before=until):
-        period = sums.setdefault(day[:7] if monthly else day, {})
-        period[kind] = period.get(kind, 0) + count
+    for start, end in _months(since, until):
+        whole = (start, end) == (this_month(start), next_month(start))
+        days = kept.get(f"{start:%Y-%m}") if whole else None
+        if days is None:
+            days, count = _summed(account, person, start, end)
+            if whole and count > _MANY and end + _CLOCKS_DIFFER <= now:
+                _keep(account, person, f"{start:%Y-%m}", days)
+        for day, kinds in days.items():
+            period = sums.setdefault(day[:7] if monthly else day, {})
+            for kind, credits in kinds.items():
+                period[kind] = period.get(kind, 0) + credits
     return sums
+
+
+def _months(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """From `since` to just before `until`, a month or a part of one at a time."""
+    while since < until:
+        end = min(next_month(since), until)
+        yield since, end
+        since = end
+
+
+def _summed(
+    account: str, person: str | None, since: datetime, before: datetime
+) -> tuple[Days, int]:
+    """With the number of entries."""
+    days: Days = {}
+    number = 0
+    for day, kind, count in ledger.amounts(account, person=person, since=since, before=before):
+        kinds = days.setdefault(day, {})
+        kinds[kind] = kinds.get(kind, 0) + count
+        number += 1
+    return days, number
+
+
+def _keep(account: str, person: str | None, month: str, days: Days) -> None:
+    write = Transaction()
+    usage.insert(write, account, person, month, days)
+    # Somebody else kept the same, or nobody does yet.
+    with suppress(StaleWrite, Unavailable):
+        write.commit()
 
 
 def _listed(rows: AccountRows, shown: Shown, now: datetime, *, page: int) -> Iterator[Entry]:

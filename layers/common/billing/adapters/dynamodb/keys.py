@@ -75,6 +75,15 @@ def purchase_key(account: str, purchase: str) -> Key:
     return {"pk": f"ACCOUNT#{account}#PURCHASES", "sk": purchase}
 
 
+def usage_partition(account: str) -> str:
+    return f"ACCOUNT#{account}#USAGE"
+
+
+def usage_key(account: str, person: str | None, month: str) -> Key:
+    """Of the whole account where no person is named."""
+    return {"pk": usage_partition(account), "sk": f"{person or ''}#{month}"}
+
+
 def support_request_partition(account: str) -> str:
     return f"ACCOUNT#{account}#SUPPORT"
 

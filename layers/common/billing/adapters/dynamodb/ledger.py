@@ -7,6 +7,7 @@ at a time, so that no partition grows without end.
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from billing import settings
 from billing.adapters.dynamodb import history, reading, wallets
@@ -69,28 +70,36 @@ def newest_first(
     """The account's entries, or those that `person` owns, from `since` to just before `before`,
     which is a time or the position of an entry. Read as they are asked for, in pages."""
     high = before if isinstance(before, str) else rfc3339(before)
-    return map(_entry, _items(account, person, rfc3339(since), high, page, ()))
+    return map(_entry, _items(account, person, rfc3339(since), high, page))
 
 
 def amounts(
     account: str, *, person: str | None = None, since: datetime, before: datetime
 ) -> Iterator[tuple[str, EntryKind, int]]:
-    """On which day, what and how many: all that sums need of the same entries."""
-    only = ("kind", "credits")
-    for item in _items(account, person, rfc3339(since), rfc3339(before), None, only):
+    """On which day, what and how many: all that sums need of the same entries. `before` is not
+    beyond the month of `since`."""
+    items = _of_month(
+        account,
+        person,
+        f"{since:%Y-%m}",
+        low=rfc3339(since),
+        high=rfc3339(before),
+        only=("kind", "credits"),
+    )
+    for item in items:
         yield item["position"][:10], EntryKind(item["kind"]), item["credits"]
 
 
-def _items(
-    account: str, person: str | None, low: str, high: str, page: int | None, only: tuple[str, ...]
-) -> Iterator[Item]:
+def _items(account: str, person: str | None, low: str, high: str, page: int) -> Iterator[Item]:
+    for month in _months(high[:7], low[:7]):
+        yield from _of_month(account, person, month, low=low, high=high, page=page)
+
+
+def _of_month(account: str, person: str | None, month: str, **how: Any) -> Iterator[Item]:
     index, partition = "by_account", account
     if person is not None:
         index, partition = "by_owner", f"{account}#{person}"
-    for month in _months(high[:7], low[:7]):
-        yield from reading.query_index(
-            TABLE, index, f"{partition}#{month}", low=low, high=high, page=page, only=only
-        )
+    return reading.query_index(TABLE, index, f"{partition}#{month}", **how)
 
 
 def position(entry: Entry) -> str:
