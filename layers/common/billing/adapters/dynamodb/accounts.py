@@ -10,7 +10,7 @@ from datetime import datetime
 
 from billing import settings
 from billing.adapters.dynamodb import keys, reading
-from billing.adapters.dynamodb.items import Item
+from billing.adapters.dynamodb.items import Item, attributes
 from billing.adapters.dynamodb.keys import Key
 from billing.adapters.dynamodb.top_ups import top_up_of
 from billing.adapters.dynamodb.transaction import Transaction
@@ -123,7 +123,7 @@ def put_account(write: Transaction, account: Account, *, version: int) -> None:
 def put_member(write: Transaction, account: str, member: Member, *, version: int) -> None:
     row = {
         **keys.member_key(account, member.id),
-        **asdict(member),
+        **attributes(member),
         "invited_at": _optional(member.invited_at),
         "expires_at": _optional(member.expires_at),
         **keys.in_due_index(account, member.expires_at if counted(member) else None),

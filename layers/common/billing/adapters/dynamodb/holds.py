@@ -1,8 +1,7 @@
 """Hold rows: what is left of each."""
 
-from dataclasses import asdict
-
 from billing.adapters.dynamodb import keys, reading
+from billing.adapters.dynamodb.items import attributes
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.domain.credits import Hold
 
@@ -23,4 +22,4 @@ def load(account: str, hold: str) -> tuple[Hold | None, int]:
 
 
 def put(write: Transaction, account: str, hold: Hold, *, version: int) -> None:
-    write.replace({**keys.hold_key(account, hold.id), **asdict(hold)}, version=version)
+    write.replace({**keys.hold_key(account, hold.id), **attributes(hold)}, version=version)

@@ -3,9 +3,11 @@
 Text, whole numbers, truth values, nothing, and maps and lists of them: no floats, no sets.
 """
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 Item = dict[str, Any]
@@ -31,6 +33,11 @@ def encode(value: Any) -> "AttributeValueTypeDef":
 
 def encode_item(item: Item) -> "dict[str, AttributeValueTypeDef]":
     return {name: encode(value) for name, value in item.items()}
+
+
+def attributes(record: "DataclassInstance") -> Item:
+    """Of a value without values inside it: `asdict` would copy each of them, deeply."""
+    return {each.name: getattr(record, each.name) for each in fields(record)}
 
 
 def decode(attribute: Any) -> Any:

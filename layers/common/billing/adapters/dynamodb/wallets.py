@@ -1,10 +1,9 @@
 """Wallet rows: in the account's partition, beside whose they are."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 
 from billing.adapters.dynamodb import keys, reading
-from billing.adapters.dynamodb.items import Item
+from billing.adapters.dynamodb.items import Item, attributes
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
 from billing.domain.credits import Wallet
 from billing.domain.times import parse_rfc3339, rfc3339
@@ -36,7 +35,7 @@ def load(account: str, people: Iterable[str]) -> tuple[dict[str, Wallet], dict[s
 def put(write: Transaction, account: str, wallet: Wallet, *, version: int) -> None:
     row = {
         **keys.wallet_key(account, wallet.person),
-        **asdict(wallet),
+        **attributes(wallet),
         "at": None if wallet.at is None else rfc3339(wallet.at),
         "look_at": None if wallet.look_at is None else rfc3339(wallet.look_at),
         **keys.in_due_index(account, wallet.look_at),
