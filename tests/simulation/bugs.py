@@ -5,7 +5,7 @@ the other, and wants each seen.
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
@@ -14,21 +14,21 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 import webhook_process
 from billing import runtime
-from billing.adapters.dynamodb import history, ledger, marks, purchases
+from billing.adapters.dynamodb import history, ledger, marks, purchases, wallets
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
 from billing.adapters.stripe import changes, gateway, payments
 from billing.domain import credits, members
 from billing.domain import purchases as buying
 from billing.domain.access import Access, AccessState
 from billing.domain.account import CheckoutStatus, MemberStatus
-from billing.domain.credits import Cause
+from billing.domain.credits import Cause, Hold, Wallet
 from billing.usecases import checkout as opening
 from billing.usecases import credits as sending
 from billing.usecases import members as membership
 from billing.usecases import overview
 from tests.simulation.choices import Seeded
 from tests.simulation.oracles import Violation
-from tests.simulation.play import PROFILES, Plan, Theatre, plan
+from tests.simulation.play import PROFILES, Plan, Theatre, busy_wallets, plan
 from tests.simulation.table_port import TablePort
 
 _ANYTHING = "attribute_exists(pk) OR attribute_not_exists(pk)"
@@ -37,12 +37,14 @@ _ANYTHING = "attribute_exists(pk) OR attribute_not_exists(pk)"
 @dataclass(frozen=True)
 class Bug:
     """`profile` is the kind of histories in which it is looked for; `scripts` what people do in
-    them, where chance would take long to come upon it."""
+    them, where chance would take long to come upon it. `busy` wallets never stay as they were read.
+    """
 
     name: str
     profile: str
     plant: Callable[[], AbstractContextManager[Any]]
     scripts: tuple[tuple[str, ...], ...] = ()
+    busy: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Caught:
 
 def hunt(stage: Theatre, bug: Bug, at_most: int = 1_500) -> Caught | None:
     """The first history in which it shows, of the same ones in every run; None if it hides."""
-    with bug.plant():
+    with bug.plant(), busy_wallets() if bug.busy else nullcontext():
         for seed in range(at_most):
             choices = Seeded(seed)
             wanted = plan(choices.random, bug.profile)
@@ -71,12 +73,13 @@ def _patched(place: Any, name: str, made: Callable[[Any], Any]) -> Callable[[], 
     return lambda: patch.object(place, name, made(getattr(place, name)))
 
 
-def _unconditional(*sort_keys: str) -> Callable[[], Any]:
-    """Rows with such sort keys are written over whatever is there."""
+def _unconditional(*sort_keys: str, pk: str = "") -> Callable[[], Any]:
+    """Rows with such keys are written over whatever is there: the beginning of `sk`, the end of
+    `pk`."""
 
     def made(whole: Any) -> Any:
         def replace_row(self: Transaction, item: Any, *, version: int) -> None:
-            if item["sk"].startswith(sort_keys):
+            if item["sk"].startswith(sort_keys) and item["pk"].endswith(pk):
                 row = {**item, "version": version + 1}
                 self._put(row, _ANYTHING, {}, StaleWrite(item["sk"]))
             else:
@@ -99,7 +102,7 @@ def _in_two_commits(first: Callable[[Any], bool]) -> Callable[[], Any]:
     """The writes that `first` picks are committed before the others."""
 
     def made(whole: Any) -> Any:
-        def commit(self: Transaction) -> None:
+        def commit(self: Transaction, **how: Any) -> None:
             pairs = list(zip(self._writes, self._errors, strict=True))
             for wanted in (True, False):
                 part = Transaction()
@@ -107,7 +110,7 @@ def _in_two_commits(first: Callable[[Any], bool]) -> Callable[[], Any]:
                     if first(write) is wanted:
                         part._add(write, error)
                 if part._writes:
-                    whole(part)
+                    whole(part, **how)
 
         return commit
 
@@ -122,9 +125,9 @@ def _key_of(write: Any) -> str:
 
 def _commit_that_ignores(*errors: type[BaseException]) -> Callable[[], Any]:
     def made(whole: Any) -> Any:
-        def commit(self: Transaction) -> None:
+        def commit(self: Transaction, **how: Any) -> None:
             try:
-                whole(self)
+                whole(self, **how)
             except errors:
                 return
 
@@ -283,12 +286,55 @@ def _forgetful_pages(whole: Any) -> Any:
     return pages
 
 
+def _adding_without(*conditions: str) -> Callable[[], Any]:
+    """To a busy wallet."""
+
+    def made(whole: Any) -> Any:
+        def add(self: Transaction, key: Any, changes: Any, **how: Any) -> None:
+            kept = {
+                asked: {name: each for name, each in how[asked].items() if name not in conditions}
+                for asked in ("at_least", "at_most", "where")
+            }
+            whole(self, key, changes, **{**how, **kept})
+
+        return add
+
+    return _patched(Transaction, "add", made)
+
+
+def _untold(whole: Any) -> Any:
+    """The row forgets that its owner was told."""
+
+    def put(write: Any, account: str, wallet: Any, *, version: int) -> None:
+        whole(write, account, replace(wallet, alerted=False), version=version)
+
+    return put
+
+
+def _without_alerts(whole: Any) -> Any:
+    return lambda write, movement, versions: whole(write, replace(movement, alerts=()), versions)
+
+
 def _one_wallet_only(whole: Any) -> Any:
     def append(write: Any, movement: Any, versions: Any) -> None:
         first = dict(list(movement.wallets.items())[:1])
         whole(write, replace(movement, wallets=first), versions)
 
     return append
+
+
+def _limited(whole: Any, wallet: Wallet, how: Any) -> Wallet:
+    """As `whole` counts where there is no limit."""
+    counted: Wallet = whole(replace(wallet, limit=None), *how)
+    return replace(counted, limit=wallet.limit)
+
+
+def _given_back(wallet: Wallet, count: int, month: str) -> Wallet:
+    return replace(wallet, used=wallet.used - count)
+
+
+def _unlimited(_: Any) -> Any:
+    return lambda hold, count: replace(hold, left=hold.left - count)
 
 
 def _never_closing(whole: Any) -> Any:
@@ -301,6 +347,9 @@ def _never_closing(whole: Any) -> Any:
 
 _TWO_TABS = (("check out monthly", "pay every page"), ("check out annual", "pay every page"))
 _ONCE_MORE = (("check out monthly", "pay"), ("check out annual", *_TWO_TABS[1]))
+_AT_MONTHS_END = (("a minute", "hold 3 mia", "return 3", "hold 3 mia"),)
+_TWO_AFTER_MONTHS_END = (("a minute", "hold 3 mia"), ("hold 3 mia",))
+_ON_ONE_HOLD = (("spend 4",), ("spend 1, return 3",), ("hold 3 mia",), ("hold 3 mia",))
 _TWO_MINDS = (("cancel", "resume"), ("cycle annual",))
 
 BUGS = (
@@ -324,6 +373,57 @@ BUGS = (
         "credits",
         _patched(membership, "_open_or_close_wallet", _never_closing),
     ),
+    Bug(
+        "what is used is not counted",
+        "holds",
+        _patched(Wallet, "using", lambda _: lambda self, *_: self),
+    ),
+    Bug(
+        "the limit is not asked",
+        "holds",
+        _patched(Wallet, "using", lambda whole: lambda self, *how: _limited(whole, self, how)),
+    ),
+    Bug(
+        "what is returned still counts as used",
+        "holds",
+        _patched(Wallet, "not_using", lambda _: lambda self, *_: self),
+    ),
+    Bug(
+        "what is returned is given back to any month",
+        "holds",
+        _patched(Wallet, "not_using", lambda _: _given_back),
+        _AT_MONTHS_END,
+    ),
+    Bug(
+        "a new month goes on counting the old one",
+        "holds",
+        _patched(Wallet, "used_at", lambda _: lambda self, _: self.used),
+        _AT_MONTHS_END,
+    ),
+    Bug("the limit is not held by the row", "crowd", _adding_without("used"), busy=True),
+    Bug("a limit set meanwhile is not seen", "crowd", _adding_without("limit"), busy=True),
+    Bug(
+        "two begin the same month",
+        "crowd",
+        _adding_without("used", "used_month"),
+        _TWO_AFTER_MONTHS_END,
+        busy=True,
+    ),
+    Bug(
+        "what is left of a hold is not looked at",
+        "holds",
+        _patched(Hold, "settled", _unlimited),
+        (("hold 7 mia", "spend 4", "spend 4"),),
+    ),
+    Bug(
+        "a hold is not written against what was read",
+        "crowd",
+        _unconditional("", pk="#HOLDS"),
+        _ON_ONE_HOLD,
+        busy=True,
+    ),
+    Bug("a low balance is told again and again", "credits", _patched(wallets, "put", _untold)),
+    Bug("a low balance is not told", "credits", _patched(ledger, "append", _without_alerts)),
     Bug(
         "a grant is not named by its payment",
         "packages",

@@ -32,6 +32,7 @@ from billing.domain.times import from_epoch
 from billing.http import Api
 from infra.local.stripe_sandbox.state import Body
 from tests.functions.product import API_KEY, APIS, WEBHOOK_SECRET
+from tests.simulation import engine
 from tests.simulation.box import Box, Kept, in_light_dress, on_simulated_time
 from tests.simulation.choices import Scripted
 from tests.simulation.scheduler import Choices, Scheduler, Task
@@ -53,7 +54,9 @@ LOST = "webhook lost"
 SENT_TWICE = "message processed twice"
 SKEWED = "clock skewed"
 
-ROUTES: dict[str, Api] = {route: api for api in APIS.values() for route in api.routes}
+ROUTES: dict[str, Api] = {
+    route: api for api in (*APIS.values(), engine.api) for route in api.routes
+}
 
 
 @dataclass

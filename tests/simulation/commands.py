@@ -13,6 +13,7 @@ from billing.domain.members import member_id
 from infra.local.stripe_sandbox import orders
 from infra.local.stripe_sandbox.errors import StripeError
 from tests.functions.product import BANK_DEBIT, FAILS_AT_RENEWAL, VISA
+from tests.simulation import engine
 from tests.simulation.box import Box
 from tests.simulation.cloud import Answer, Cloud
 
@@ -151,13 +152,56 @@ def send(count: int, name: str) -> Command:
     return command
 
 
+def limit(name: str, most: int | None) -> Command:
+    """How much this member may use in a month."""
+
+    def command(people: People) -> None:
+        path = {"id": people.id_of(name)}
+        body = {"limit": most}
+        people.ask(f"limit {name}", "PUT /members/{id}/limit", body, keyed=False, path=path)
+
+    return command
+
+
+def alert(below: int | None) -> Command:
+    def command(people: People) -> None:
+        people.ask("alert", "PUT /settings/alerts", {"below": below}, keyed=False)
+
+    return command
+
+
+def hold(count: int, name: str) -> Command:
+    """Of the member's own credits, for use."""
+
+    def command(people: People) -> None:
+        body = {"person": people.id_of(name), "credits": count}
+        claims = people.member(name)
+        people.ask(f"hold {name}", engine.HOLD, body, keyed=True, claims=claims)
+
+    return command
+
+
+def settle_hold(spent: int, returned: int, *, newest: bool = False) -> Command:
+    """So much of the first hold, or of the newest, is spent, and so much returned."""
+
+    def command(people: People) -> None:
+        holds = list(people.cloud.store.partition(f"ACCOUNT#{people.account}#HOLDS"))
+        if not holds:
+            return
+        path = {"id": holds[-1 if newest else 0]}
+        body = {"spent": spent, "returned": returned}
+        people.ask(f"settle {spent} {returned}", engine.SETTLE, body, keyed=True, path=path)
+
+    return command
+
+
 def grant(count: int) -> Command:
     """Given to the manager by nobody, to begin with."""
 
     def command(people: People) -> None:
         person = people.manager()["sub"]
         rows = accounts.load(people.account)
-        cause = Cause(id=f"{people.account}-begins", account=people.account, by="", now=rt.now())
+        cause = Cause(id=f"given-{people.key()}", account=people.account, by="", now=rt.now())
         movement = credits.grant(rows.wallets[person], Credits(count), cause)
         write = Transaction()
         version = rows.version_of(keys.wallet_key(people.account, person))
@@ -344,6 +388,20 @@ COMMANDS: dict[str, Command] = {
     "send 3 mia": send(3, "mia"),
     "send 7 mia": send(7, "mia"),
     "send 6 ben": send(6, "ben"),
+    "send 20 mia": send(20, "mia"),
+    "limit mia 10": limit("mia", 10),
+    "limit mia 15": limit("mia", 15),
+    "no limit mia": limit("mia", None),
+    "alert below 5": alert(5),
+    "alert below 8": alert(8),
+    "no alert": alert(None),
+    "hold 3 mia": hold(3, "mia"),
+    "hold 6 mia": hold(6, "mia"),
+    "hold 7 mia": hold(7, "mia"),
+    "spend 4": settle_hold(4, 0),
+    "return 3": settle_hold(0, 3),
+    "spend 1, return 3": settle_hold(1, 3),
+    "return 3 of the newest": settle_hold(0, 3, newest=True),
     "buy 500": buy("credits_500"),
     "refund some": refund({"amount": 1_000}),
     "refund all": refund({}),
@@ -368,6 +426,7 @@ COMMANDS: dict[str, Command] = {
     "end at Stripe": end_at_stripe,
     "reconcile": reconcile,
     "renewals": renewals,
+    "a minute": wait(60),
     "an hour": wait(HOUR),
     "15 days": wait(15 * DAY),
     "32 days": wait(32 * DAY),

@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.play import Theatre, theatre
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def stage() -> Iterator[Theatre]:
     with theatre() as stage:
         yield stage

@@ -16,12 +16,16 @@ from tests.simulation.table_port import CONFLICT, RESPONSE_LOST
 PAIRS = (
     *("invite mia", "accept mia", "remove mia", "invite cleo"),
     *("send 3 mia", "send 7 mia", "send 6 ben", "remove ben"),
+    *("hold 7 mia", "spend 1, return 3", "limit mia 10"),
 )
 """Commands of which every pair, also of one with itself, is tried with one fault."""
 
 TRIPLES = ("send 7 mia", "send 6 ben", "remove mia", "invite cleo")
 """What moves credits and slots: every three of these are tried with two faults."""
 
+HOLDING = ("hold 7 mia", "spend 1, return 3")
+"""Both of these, too, with each of what else may happen to the wallet or the account."""
+BESIDE = ("send 7 mia", "remove mia", "invite cleo")
 
 HARDEST = (CRASH_BEFORE, CRASH_AFTER, GIVEN_UP, RESPONSE_LOST, CONFLICT, OVERTAKEN)
 """The faults of which two are tried: the others end as one of these does, or are heard of."""
@@ -61,8 +65,9 @@ def play_each(stage: Theatre, plan: Plan, scripts: Iterable[Script]) -> tuple[in
 
 
 def pairs() -> list[Plan]:
-    return [Plan("full", ((one,), (other,))) for one, other in product(PAIRS, PAIRS)]
+    return [Plan("stocked", ((one,), (other,))) for one, other in product(PAIRS, PAIRS)]
 
 
 def triples() -> list[Plan]:
-    return [Plan("full", ((a,), (b,), (c,))) for a, b, c in combinations(TRIPLES, 3)]
+    threes = [*combinations(TRIPLES, 3), *((*HOLDING, other) for other in BESIDE)]
+    return [Plan("stocked", ((a,), (b,), (c,))) for a, b, c in threes]

@@ -5,10 +5,12 @@ a rule that is wrong there must not be wrong here in the same way.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
 from billing import settings
+from billing.domain.events import STRIPE
 from billing.domain.times import from_epoch, rfc3339
 from infra.local.stripe_sandbox.state import Body
 from tests.simulation.cloud import Beginning, Cloud
@@ -38,10 +40,11 @@ def hold(oracle: str, holds: bool, detail: object = "") -> None:
 
 
 class Watcher:
-    """Looks at every commit as it is made."""
+    """Looks at every commit as it is made, and lets `others` look, too."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, *others: Callable[[list[Written]], None]) -> None:
         self._cloud = cloud
+        self._others = others
         self._seen = 0
 
     def __call__(self) -> None:
@@ -67,6 +70,8 @@ class Watcher:
         wallets = [row for row in main if row.sk.startswith("WALLET#")]
         if entries or wallets:
             self._credits(entries, wallets)
+        for look in self._others:
+            look(commit)
 
     def _slots(self, row: Written) -> None:
         """What SLOTS counts are the invitations and members there are, and no invitation takes a
@@ -219,6 +224,8 @@ def at_rest(cloud: Cloud, people: People, beginning: Beginning) -> None:
         packages_are_what_was_paid(cloud, account)
     nothing_is_anybody_elses(cloud, account, beginning)
     acknowledged(cloud, people, there.subscriptions)
+    _movements(cloud, people, beginning)
+    _settings(cloud, people, beginning)
 
 
 def packages_are_what_was_paid(cloud: Cloud, account: str) -> None:
@@ -377,7 +384,6 @@ def acknowledged(cloud: Cloud, people: People, there: list[Body]) -> None:
             same = (again.status, again.body) == (done.answer.status, done.answer.body)
             hold("the same key gets the same answer", same, f"{done.command}: {again}")
     _memberships(cloud, people)
-    _transfers(cloud, people)
     _slot_orders(cloud, people, there)
     _endings(people, there)
 
@@ -402,15 +408,47 @@ def _memberships(cloud: Cloud, people: People) -> None:
             hold("who was invited is invited", status in fine, f"{name} is {status}")
 
 
-def _transfers(cloud: Cloud, people: People) -> None:
+def _movements(cloud: Cloud, people: People, beginning: Beginning) -> None:
     """In the ledger is what was acknowledged, once, and nothing that was refused."""
-    sent = [done.answer.body for done in people.done if done.command.startswith("send")]
-    acknowledged = sorted(body["id"] for body in sent if "id" in body)
-    entries = cloud.store.rows(LEDGER).values()
-    there = sorted(row["id"]["S"] for row in entries if row["kind"]["S"] == "transfer")
+    acknowledged = sorted(name for done in people.done for name in _entries_of(done))
+    before = beginning.store.rows(LEDGER)
+    after = cloud.store.rows(LEDGER).items()
+    new = [decoded(row) for key, row in after if key not in before]
+    asked_for = [each for each in new if each["kind"] != "grant" and each["by"] != STRIPE]
+    there = sorted(each["id"] for each in asked_for)
     hold(
         "what was acknowledged is in the ledger once", acknowledged == there, (acknowledged, there)
     )
+
+
+def _entries_of(done: Done) -> list[str]:
+    what, *counts = done.command.split()
+    if done.answer.status != 201 or what not in ("send", "hold", "settle"):
+        return []
+    name = done.answer.body["id"]
+    if what != "settle":
+        return [name]
+    parts = zip(("spend", "return"), map(int, counts), strict=True)
+    return [f"{name.rsplit('-', 1)[0]}-{part}" for part, count in parts if count]
+
+
+def _settings(cloud: Cloud, people: People, beginning: Beginning) -> None:
+    """A wallet has what one of those set who were told so; what they were not told of may have
+    happened all the same."""
+    pk = f"ACCOUNT#{people.account}"
+    for command, told, person in (
+        ("limit mia", "limit", people.id_of("mia")),
+        ("alert", "below", people.manager()["sub"]),
+    ):
+        asked = [done.answer for done in people.done if done.command == command]
+        row, old = (store.row(pk, f"WALLET#{person}") for store in (cloud.store, beginning.store))
+        if row is None or any(answer.status != 200 for answer in asked):
+            continue
+        name = "alert_below" if command == "alert" else "limit"
+        wanted = [answer.body[told] for answer in asked] or [decoded(old)[name] if old else None]
+        found = decoded(row)[name]
+        fine = found in wanted or (not found and None in wanted)
+        hold("settings are as was said", fine, f"{name}: {found}, {wanted}")
 
 
 def _slot_orders(cloud: Cloud, people: People, there: list[Body]) -> None:

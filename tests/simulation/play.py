@@ -1,16 +1,20 @@
 """Histories: where they begin, what is done in them, and what must hold at their end."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from random import Random
+from typing import Any
+from unittest.mock import patch
 
 from billing.domain.catalog import load_catalog
+from billing.usecases import credits
 from infra.stripe_setup import apply_catalog
 from tests.simulation.choices import Aim, Scripted, Seeded
 from tests.simulation.cloud import Beginning, Cloud, plugged_in
 from tests.simulation.commands import ACCOUNTS, ACME, COMMANDS, HOUR, People, buy_slots, grant
+from tests.simulation.meter import Meter
 from tests.simulation.oracles import Watcher, at_rest
 from tests.simulation.scheduler import Choices
 from tests.simulation.stripe_port import BROKEN, UNREACHABLE
@@ -27,7 +31,7 @@ class Plan:
 _JOIN = ("invite", "accept")
 _CREDITS = (
     *("send 3 mia", "send 7 mia", "send 6 ben", "send 3 mia", "send 6 ben"),
-    *("remove mia", "invite mia", "accept mia"),
+    *("remove mia", "invite mia", "accept mia", "alert below 5", "no alert"),
 )
 _TEAM = (
     *("invite mia", "invite ben", "invite cleo", "accept mia", "accept ben"),
@@ -36,6 +40,15 @@ _TEAM = (
 _PACKAGES = (
     *("refund some", "refund all", "refund that fails", "dispute", "dispute won", "dispute lost"),
     *("send 7 mia", "buy 500", "pay", "debit comes", "debit fails", "reconcile"),
+)
+_HOLDS = (
+    *("hold 3 mia", "hold 7 mia", "hold 7 mia", "spend 4", "return 3", "spend 1, return 3"),
+    *("return 3 of the newest", "limit mia 10", "no limit mia", "a minute"),
+    *("send 3 mia", "remove mia", "alert below 8"),
+)
+_CROWD = (
+    *("hold 3 mia", "hold 3 mia", "hold 6 mia", "spend 4", "return 3", "spend 1, return 3"),
+    *("limit mia 10", "no limit mia", "send 3 mia", "a minute"),
 )
 _SLOTS = (
     *("slots 3", "slots 4", "slots 1", "slots 2", "slots 0", "slots 3, quoted", "slots 3"),
@@ -55,6 +68,8 @@ _MONEY = (
 )
 PROFILES = {
     "credits": ("full", _CREDITS),
+    "holds": ("stocked", _HOLDS),
+    "crowd": ("stocked", _CROWD),
     "team": ("team", _TEAM),
     "packages": ("full", _PACKAGES),
     "slots": ("team", _SLOTS),
@@ -63,7 +78,7 @@ PROFILES = {
     "money": ("new", _MONEY),
 }
 _OFTEN = {
-    **{"credits": 130, "team": 64},
+    **{"credits": 90, "holds": 36, "crowd": 4, "team": 64},
     **{"packages": 2, "slots": 1, "life": 1, "overdue": 1, "money": 1},
 }
 """Where Stripe takes part a history costs ten times as much."""
@@ -73,6 +88,8 @@ _LOTS = [profile for profile, tickets in _OFTEN.items() for _ in range(tickets)]
 def plan(random: Random, profile: str = "") -> Plan:
     """By chance; of one profile if told."""
     beginning, commands = PROFILES[profile or random.choice(_LOTS)]
+    if commands is _CROWD:
+        return Plan(beginning, tuple((each,) for each in random.choices(commands, k=8)))
     scripts = [
         tuple(random.choices(commands, k=random.choice((1, 1, 2))))
         for _ in range(random.choice((1, 2, 2, 3)))
@@ -132,6 +149,10 @@ SCENES = (
 
 
 _NOWHERE = Aim("", "")
+_NOT_AGAIN = 1_000
+"""The people of a history begin to count their keys below it."""
+_MONTHS_END = 1_801_439_990.0
+"""2027-01-31T23:59:50Z"""
 
 
 class Theatre:
@@ -147,7 +168,7 @@ class Theatre:
         beginning = self.beginnings[plan.beginning]
         cloud.begin(choices, beginning, told)
         people = People(cloud, ACCOUNTS[0])
-        cloud.watchers.append(Watcher(cloud))
+        cloud.watchers.append(Watcher(cloud, Meter(cloud).look_at))
         cloud.play([partial(_perform, people, script) for script in plan.scripts])
         choices.quiet = True
         if cloud.lost or choices.random.random() < 0.05:
@@ -181,6 +202,15 @@ class Theatre:
         members = tuple(f"{what} {who}" for who in ("mia", "ben") for what in _JOIN)
         cloud.play([partial(_perform, acme, members)])
         self.beginnings["full"] = cloud.keep("full")
+        self._stock(acme)
+
+    def _stock(self, acme: People) -> None:
+        """Mia has credits, of which some are held, and the month is about to end."""
+        cloud, acme.keys = self.cloud, _NOT_AGAIN
+        cloud.play([lambda: cloud.pass_time(_MONTHS_END - cloud.clock())])
+        cloud.play([partial(grant(20), acme)])
+        cloud.play([partial(_perform, acme, ("send 20 mia", "hold 6 mia", "limit mia 15"))])
+        self.beginnings["stocked"] = cloud.keep("stocked")
 
     def _fall_behind(self) -> None:
         """The renewal could not be charged."""
@@ -216,6 +246,11 @@ class Theatre:
 def _perform(people: People, script: tuple[str, ...]) -> None:
     for name in script:
         COMMANDS[name](people)
+
+
+def busy_wallets() -> AbstractContextManager[Any]:
+    """No wallet stays as it was read: each is added to from the first try on."""
+    return patch.object(credits, "_EXACT_TRIES", 0)
 
 
 @contextmanager

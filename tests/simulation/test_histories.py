@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.simulation.choices import Seeded
 from tests.simulation.histories import command_for, play_seeds
-from tests.simulation.play import Theatre
+from tests.simulation.play import Theatre, busy_wallets, plan
 
 HALVES = [
     pytest.param(half, id=name, marks=pytest.mark.xdist_group(f"histories {name}"))
@@ -22,3 +23,14 @@ def test_whatever_fails_nothing_is_lost_doubled_or_given_to_the_wrong_account(
     assert not told, "\n".join(told)
     never = [f"{fault} at {kind}" for kind, fault in tally.never_injected()]
     assert not never or half.start % 2, "\n".join(never)
+
+
+@pytest.mark.xdist_group("histories odd")
+@pytest.mark.parametrize(("profile", "count"), [("credits", 250), ("holds", 250), ("crowd", 150)])
+def test_in_wallets_that_never_stay_as_they_were_read_everything_holds_as_well(
+    stage: Theatre, profile: str, count: int
+) -> None:
+    with busy_wallets():
+        for seed in range(count):
+            choices = Seeded(seed)
+            stage.play(choices, plan(choices.random, profile))
