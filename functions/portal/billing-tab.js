@@ -479,6 +479,7 @@ export class BillingTab extends HTMLElement {
     const { signal } = this.#life;
     if (this.#toppingUp === signal) return;
     this.#toppingUp = signal;
+    await this.#loadQuietly();
     await this.#look(() => !this.#settings.underWay, signal);
     if (this.#toppingUp === signal) this.#toppingUp = null;
   }

@@ -51,15 +51,20 @@ export class CreditSettings {
     this.#billing = billing;
   }
 
-  /** Ask the API; an answer that comes late replaces nothing newer. */
+  /**
+   * Ask the API; an answer that comes late replaces nothing newer. What was bought meanwhile has
+   * changed the balance, too.
+   */
   async load() {
     const asked = (this.#asked += 1);
     const { wallet, top_up } = await this.#service.get("/credits");
     if (top_up.package) this.#catalog ??= await this.#service.catalog();
     if (asked !== this.#asked) return;
-    const waited = this.underWay;
+    const before = this.#settings?.top_up ?? top_up;
     this.#keep({ alert_below: wallet.alert_below, top_up });
-    if (waited && OUTCOMES[top_up.status]) this.#service.announce(OUTCOMES[top_up.status]);
+    if (JSON.stringify(before) !== JSON.stringify(top_up)) this.#service.awaitTopUp();
+    const outcome = before.status === "under_way" && OUTCOMES[top_up.status];
+    if (outcome) this.#service.announce(outcome);
   }
 
   showFailure(problem, retry) {

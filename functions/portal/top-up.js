@@ -26,7 +26,7 @@ export function rule({ below, monthly_cap: cap, charged }, offer) {
 }
 
 const STOPPED = {
-  declined: ["Your card was declined on ", "Update your card, or buy credits yourself, then"],
+  declined: ["Your card was declined, or your bank wanted your approval, on ", "Update your card, or buy credits yourself, then"],
   no_access: ["Your team had no subscription on ", "With a subscription,"],
   not_sold: ["Its package was not sold any more on ", "Choose another one, and"],
 };

@@ -84,7 +84,8 @@ def waiting(**more: Any) -> dict[str, Any]:
         (waiting(), "No more are bought before 1 December 2026"),
         (
             settings(status="stopped", stopped=DECLINED),
-            "Your card was declined on 23 November 2026. Update your card, or buy credits "
+            "Your card was declined, or your bank wanted your approval, on 23 November 2026. "
+            "Update your card, or buy credits "
             "yourself, then switch it on again.",
         ),
         (
@@ -179,12 +180,24 @@ def test_what_is_bought_at_once_is_said_with_its_price_before_it_is_saved(
     expect(page.get_by_role("status")).to_have_text("Credits were bought.")
 
 
+def test_a_package_that_was_bought_before_the_page_could_ask_is_in_the_wallet_at_once(
+    site: Site, page: Page
+) -> None:
+    show(site, page, settings(status="active"))
+    site.answers(CREDITS, settings(status="active", charged=money(10000)))
+    site.answers_next("GET /billing", LOW)
+    site.answers("GET /billing", shapes.with_credits(shapes.subscribed(), 620))
+    page.evaluate("document.querySelector('billing-tab').refresh()")
+    expect(section(page)).to_contain_text("US$100.00 so far this month.")
+    expect(section(page)).to_contain_text("620 in your wallet")
+
+
 def test_a_card_that_is_declined_meanwhile_is_told(site: Site, page: Page) -> None:
     page.clock.install()
     show(site, page, settings(status="under_way"), LOW)
     site.answers(CREDITS, settings(status="stopped", stopped=DECLINED))
     page.clock.run_for(3_000)
-    expect(section(page)).to_contain_text("Your card was declined on 23 November 2026.")
+    expect(section(page)).to_contain_text("Automatic top-up has stopped")
     expect(page.get_by_role("status")).to_have_text("Automatic top-up has stopped.")
 
 

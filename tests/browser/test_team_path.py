@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from infra.local.people import Person
 from tests.browser import walk
@@ -26,7 +26,9 @@ def confirm(page: Page, name: str) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_somebody_is_invited_joins_and_is_removed(team: Team, stack: Stack, visit: Page) -> None:
+def test_somebody_is_invited_joins_gets_a_limit_and_is_removed(
+    team: Team, stack: Stack, visit: Page
+) -> None:
     guest = Person(f"guest@{team.account}.test", team.account, "member")
     members = walk.region(visit, "Team members")
     walk.show(visit, stack, team.manager)
@@ -42,6 +44,12 @@ def test_somebody_is_invited_joins_and_is_removed(team: Team, stack: Stack, visi
     expect(other.get_by_role("heading", name="You have joined the team")).to_be_visible()
 
     walk.show(visit, stack, team.manager)
+    members.get_by_role("button", name="Limit: Guest").click()
+    visit.get_by_role("spinbutton").fill("40")
+    confirm(visit, "Save")
+    expect(members).to_contain_text("0 of 40 credits used this month")
+    assert team.call("GET", "/credits", guest).json()["wallet"]["limit"] == 40
+
     members.get_by_role("button", name="Remove: Guest").click()
     confirm(visit, "Remove")
     expect(members).to_contain_text("0 of 1 slot in use")
@@ -136,9 +144,7 @@ def test_credits_are_bought_confirmed_and_sent_and_both_see_it_in_their_logs(
     expect(credits).to_contain_text("500 credits have come")
     expect(log.get_by_role("cell", name="Bought")).to_be_visible()
 
-    credits.get_by_role("button", name="Send credits: Mia").click()
-    visit.get_by_role("spinbutton").fill("150")
-    confirm(visit, "Send credits")
+    send(credits, visit, 150)
     expect(credits).to_contain_text("350 in your wallet")
     expect(log.get_by_role("row").nth(1)).to_contain_text("Sent150TessMiaTess350")
     expect(credits.get_by_role("img")).to_have_accessible_name(re.compile("Bought 500, Sent 150"))
@@ -153,3 +159,32 @@ def test_credits_are_bought_confirmed_and_sent_and_both_see_it_in_their_logs(
     expect(walk.region(visit, "Your credits")).to_contain_text("Yours to use150")
     expect(log.get_by_role("row").nth(1)).to_contain_text("Received150Your managerYou")
     expect(log.get_by_role("row")).to_have_count(2)
+
+
+def test_a_wallet_is_topped_up_when_it_is_switched_on_and_when_it_falls(
+    team: Team, stack: Stack, visit: Page
+) -> None:
+    mia = Person(f"mia@{team.account}.test", team.account, "member")
+    team.invite(mia.email)
+    team.call("POST", "/invitations/accept", mia)
+    credits, log = walk.region(visit, "Credits"), walk.region(visit, "Credit log")
+    walk.show(visit, stack, team.manager)
+    credits.get_by_role("button", name="Alerts and top-up").click()
+    visit.get_by_role("switch").check()
+    visit.get_by_label("Buy when I have fewer credits than").fill("200")
+    visit.get_by_label("At most in a month").fill("1000")
+    confirm(visit, "Save and buy 500 credits for US$50.00")
+    expect(credits).to_contain_text("500 in your wallet")
+    expect(credits).to_contain_text("US$50.00 so far this month.")
+
+    send(credits, visit, 350)
+    expect(credits).to_contain_text("650 in your wallet")
+    expect(credits).to_contain_text("US$100.00 so far this month.")
+    expect(log.get_by_role("row").nth(1)).to_contain_text("Automatic top-up500")
+
+
+def send(credits: Locator, page: Page, number: int) -> None:
+    """To Mia."""
+    credits.get_by_role("button", name="Send credits: Mia").click()
+    page.get_by_role("spinbutton").fill(str(number))
+    confirm(page, "Send credits")
