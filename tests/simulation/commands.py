@@ -394,6 +394,7 @@ COMMANDS: dict[str, Command] = {
     "no limit mia": limit("mia", None),
     "alert below 5": alert(5),
     "alert below 8": alert(8),
+    "alert below 300": alert(300),
     "no alert": alert(None),
     "hold 3 mia": hold(3, "mia"),
     "hold 6 mia": hold(6, "mia"),

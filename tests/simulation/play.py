@@ -39,7 +39,7 @@ _TEAM = (
 )
 _PACKAGES = (
     *("refund some", "refund all", "refund that fails", "dispute", "dispute won", "dispute lost"),
-    *("send 7 mia", "buy 500", "pay", "debit comes", "debit fails", "reconcile"),
+    *("send 7 mia", "buy 500", "pay", "debit comes", "debit fails", "reconcile", "alert below 300"),
 )
 _HOLDS = (
     *("hold 3 mia", "hold 7 mia", "hold 7 mia", "spend 4", "return 3", "spend 1, return 3"),
