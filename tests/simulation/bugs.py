@@ -4,8 +4,8 @@ A harness that finds nothing may be blind. So every run breaks the product on pu
 the other, and wants each seen.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
@@ -17,15 +17,18 @@ from billing import runtime
 from billing.adapters.dynamodb import history, ledger, marks, purchases, wallets
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
 from billing.adapters.stripe import changes, gateway, payments
+from billing.adapters.stripe import top_ups as charges
 from billing.domain import credits, members
 from billing.domain import purchases as buying
 from billing.domain.access import Access, AccessState
 from billing.domain.account import CheckoutStatus, MemberStatus
 from billing.domain.credits import Cause, Hold, Wallet
+from billing.domain.top_ups import TopUp
 from billing.usecases import checkout as opening
 from billing.usecases import credits as sending
 from billing.usecases import members as membership
 from billing.usecases import overview
+from billing.usecases import top_ups as topping_up
 from tests.simulation.choices import Seeded
 from tests.simulation.oracles import Violation
 from tests.simulation.play import PROFILES, Plan, Theatre, busy_wallets, plan
@@ -345,6 +348,45 @@ def _never_closing(whole: Any) -> Any:
     return open_or_close
 
 
+@contextmanager
+def _invoices_of_their_own() -> Iterator[None]:
+    """Whoever answers a fall drafts another one, and decides for that."""
+    whole = charges.draft_invoice
+
+    def draft(order: Any, *given: Any, **more: Any) -> str:
+        return whole(replace(order, attempt=int(runtime.unique()[:8], 16)), *given, **more)
+
+    def decided(self: Any, order: Any, invoice: str) -> Any:
+        return replace(self, order=self.order and replace(self.order, invoice=invoice))
+
+    with patch.object(charges, "draft_invoice", draft), patch.object(TopUp, "decided", decided):
+        yield
+
+
+def _going_on(top_up: Any, wallet: Any, because: Any, now: Any) -> Any:
+    told = ("top_up.stopped", {"wallet": wallet.person})
+    again = replace(wallet, look_at=now) if wallet.fell else wallet
+    return top_up.without_order(), again, told
+
+
+def _itself(self: Any, *_: Any) -> Any:
+    return self
+
+
+def _unseen(whole: Any) -> Any:
+    return lambda self, name, now: replace(whole(self, name, now), look_at=None)
+
+
+def _uncounted(whole: Any) -> Any:
+    def ordering(self: Any, *given: Any) -> Any:
+        return replace(whole(self, *given), charged=self.charged)
+
+    return ordering
+
+
+_FALLS = (("top up twice", "send 3 mia", "bus"), ("bus", "renewals"), ("bus",))
+_DECLINED = (("card", "pay by a card that fails later", "top up", "send 3 mia", "bus"),)
+_TOO_MANY = (("top up", "send 3 mia", "bus", "send 500 ben", "bus"),)
 _TWO_TABS = (("check out monthly", "pay every page"), ("check out annual", "pay every page"))
 _ONCE_MORE = (("check out monthly", "pay"), ("check out annual", *_TWO_TABS[1]))
 _AT_MONTHS_END = (("a minute", "hold 3 mia", "return 3", "hold 3 mia"),)
@@ -490,4 +532,30 @@ BUGS = (
         _ONCE_MORE,
     ),
     Bug("a customer's key is made anew for each try", "money", _random_customer_key),
+    Bug(
+        "who answers a fall drafts an invoice of their own",
+        "top ups",
+        _invoices_of_their_own,
+        _FALLS,
+    ),
+    Bug(
+        "the cap is not looked at",
+        "top ups",
+        _patched(TopUp, "affords", _same(lambda *_: True)),
+        _TOO_MANY,
+    ),
+    Bug(
+        "what is begun is not counted",
+        "top ups",
+        _patched(TopUp, "ordering", _uncounted),
+        _TOO_MANY,
+    ),
+    Bug("a paid top-up stays under way", "top ups", _patched(TopUp, "completed", _same(_itself))),
+    Bug(
+        "a declined card does not stop it",
+        "top ups",
+        _patched(topping_up, "stopped", _same(_going_on)),
+        _DECLINED,
+    ),
+    Bug("nobody looks at a wallet that fell", "top ups", _patched(Wallet, "watched", _unseen)),
 )

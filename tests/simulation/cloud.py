@@ -20,6 +20,7 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 import reconcile
 import renewals
+import top_up
 import webhook_process
 import webhook_receive
 from billing import runtime
@@ -28,7 +29,7 @@ from billing.adapters.dynamodb import reading, transaction
 from billing.adapters.stripe import client as stripe_client
 from billing.adapters.stripe import gateway
 from billing.adapters.stripe.events import EVENT_TYPES
-from billing.domain.times import from_epoch
+from billing.domain.times import from_epoch, rfc3339
 from billing.http import Api
 from infra.local.stripe_sandbox.state import Body
 from tests.functions.product import API_KEY, APIS, WEBHOOK_SECRET
@@ -346,6 +347,20 @@ class Cloud:
         context = SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000)
         self.invoke("renewals", lambda: renewals.handler({}, context))
 
+    def bus(self, account: str, wallet: str) -> None:
+        event = {"detail": {"account": account, "facts": {"wallet": wallet}}}
+        self.invoke("top_up", lambda: top_up.handler(event, None))
+
+    def sweep_again(self) -> bool:
+        """What failed is tried again after an hour; False where nothing waits for that."""
+        soon = rfc3339(from_epoch(int(self.clock()) + 3_700))
+        rows = self.store.rows().values()
+        if not any("due_shard" in row and row["due_at"]["S"] <= soon for row in rows):
+            return False
+        self.scheduler.clock += 3_700
+        self.play([self.renewals])
+        return True
+
     def play(self, scripts: list[Callable[[], Any]]) -> None:
         """Until everybody has finished and nothing waits to be delivered."""
         for number, script in enumerate(scripts):
@@ -436,4 +451,4 @@ def _modules_with(name: str, value: Any) -> list[Any]:
 
 _LOOK_UP = gateway.price_id.__wrapped__
 DATA = Path(__file__).parents[2] / "infra" / "data.yaml"
-_OURS = {"billing", *APIS, "webhook_process", "reconcile", "renewals"}
+_OURS = {"billing", *APIS, "webhook_process", "reconcile", "renewals", "top_up"}

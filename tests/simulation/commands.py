@@ -211,6 +211,29 @@ def grant(count: int) -> Command:
     return command
 
 
+TOP_UP_BELOW = 8
+CAPS = {"top up": 5_000, "top up twice": 10_000}
+"""The most per month that each of these commands chooses; a package costs 5,000."""
+
+
+def top_up(command: str) -> Command:
+    def choose(people: People) -> None:
+        cap = {"amount": CAPS[command], "currency": "usd"}
+        body = {"below": TOP_UP_BELOW, "package": "credits_500", "monthly_cap": cap}
+        people.ask(command, "PUT /settings/top-up", body, keyed=False)
+
+    return choose
+
+
+def no_top_up(people: People) -> None:
+    people.ask("no top up", "PUT /settings/top-up", {"below": None}, keyed=False)
+
+
+def bus(people: People) -> None:
+    """It tells of the manager's wallet, whether or not it has fallen, and perhaps twice."""
+    people.cloud.bus(people.account, people.manager()["sub"])
+
+
 def buy(package: str) -> Command:
     def command(people: People) -> None:
         answer = people.ask("buy", "POST /credits/checkout", {"package": package}, keyed=True)
@@ -403,6 +426,11 @@ COMMANDS: dict[str, Command] = {
     "return 3": settle_hold(0, 3),
     "spend 1, return 3": settle_hold(1, 3),
     "return 3 of the newest": settle_hold(0, 3, newest=True),
+    "send 500 ben": send(500, "ben"),
+    "top up": top_up("top up"),
+    "top up twice": top_up("top up twice"),
+    "no top up": no_top_up,
+    "bus": bus,
     "buy 500": buy("credits_500"),
     "refund some": refund({"amount": 1_000}),
     "refund all": refund({}),

@@ -13,11 +13,21 @@ from billing.usecases import credits
 from infra.stripe_setup import apply_catalog
 from tests.simulation.choices import Aim, Scripted, Seeded
 from tests.simulation.cloud import Beginning, Cloud, plugged_in
-from tests.simulation.commands import ACCOUNTS, ACME, COMMANDS, HOUR, People, buy_slots, grant
+from tests.simulation.commands import (
+    ACCOUNTS,
+    ACME,
+    CAPS,
+    COMMANDS,
+    HOUR,
+    People,
+    buy_slots,
+    grant,
+)
 from tests.simulation.meter import Meter
-from tests.simulation.oracles import Watcher, at_rest
+from tests.simulation.oracles import Watcher, at_rest, hold
 from tests.simulation.scheduler import Choices
 from tests.simulation.stripe_port import BROKEN, UNREACHABLE
+from tests.simulation.topped_up import top_ups_are_what_was_chosen
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,10 @@ _MONEY = (
     *("check out monthly", "check out monthly", "check out annual", "pay", "pay", "pay by debit"),
     *("debit comes", "debit fails", "an hour", "reconcile", "cancel"),
 )
+_TOP_UPS = (
+    *("top up", "top up twice", "no top up", "bus", "renewals", "send 3 mia", "send 7 mia"),
+    *("send 500 ben", "card", "pay", "pay by a card that fails later", "buy 500", "31 days"),
+)
 PROFILES = {
     "credits": ("full", _CREDITS),
     "holds": ("stocked", _HOLDS),
@@ -76,10 +90,12 @@ PROFILES = {
     "life": ("full", _LIFE),
     "overdue": ("overdue", _OVERDUE),
     "money": ("new", _MONEY),
+    "top ups": ("full", _TOP_UPS),
 }
 _OFTEN = {
     **{"credits": 90, "holds": 36, "crowd": 4, "team": 64},
     **{"packages": 2, "slots": 1, "life": 1, "overdue": 1, "money": 1},
+    **{"top ups": 1},
 }
 """Where Stripe takes part a history costs ten times as much."""
 _LOTS = [profile for profile, tickets in _OFTEN.items() for _ in range(tickets)]
@@ -96,6 +112,12 @@ def plan(random: Random, profile: str = "") -> Plan:
     ]
     if commands is _PACKAGES:
         scripts[0] = ("buy 500", random.choice(("pay", "pay", "pay by debit")), *scripts[0])
+    if commands is _TOP_UPS:
+        card = ("card", "pay by a card that fails later") if random.random() < 0.2 else ()
+        chosen = random.choice(("top up", "top up twice"))
+        scripts[0] = (*card, chosen, "send 3 mia", *scripts[0])
+        scripts[0] += ("bus", "send 500 ben")
+        scripts.append(tuple(random.choices(("bus", "renewals"), k=2)))
     if beginning == "new":
         scripts[0] = ("check out monthly", "pay", *scripts[0])
     return Plan(beginning, tuple(scripts))
@@ -141,12 +163,19 @@ SCENES = (
     _scene("full", "31 days"),
     _scene("full", "buy 500", "pay", "refund some", "dispute", "dispute lost"),
     _scene("full", "buy 500", "pay", "refund that fails"),
+    _scene("full", "top up", "send 3 mia", "bus"),
+    _scene("full", "card", "pay by a card that fails later", "top up", "send 3 mia", "bus"),
     _scene("overdue", "card", "pay"),
     _scene("overdue", "pay invoice"),
     _scene("overdue", "cancel"),
 )
 """Together they make every kind of call there is."""
 
+
+TOP_UPS = frozenset(CAPS)
+
+_SWEEPS = 10
+"""More than one after the other has anything to do."""
 
 _NOWHERE = Aim("", "")
 _NOT_AGAIN = 1_000
@@ -173,6 +202,9 @@ class Theatre:
         choices.quiet = True
         if cloud.lost or choices.random.random() < 0.05:
             cloud.play([cloud.reconcile])
+        if TOP_UPS & {command for script in plan.scripts for command in script}:
+            hold("what is due gets done", any(not cloud.sweep_again() for _ in range(_SWEEPS)))
+            top_ups_are_what_was_chosen(cloud, people)
         at_rest(cloud, people, beginning)
 
     def _build(self) -> None:
