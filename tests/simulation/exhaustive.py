@@ -52,6 +52,12 @@ def two_faults(stage: Theatre, plan: Plan) -> Iterator[Script]:
             yield first, second
 
 
+def one_hard_fault(stage: Theatre, plan: Plan) -> Iterator[Script]:
+    for place, fault in faults_of(stage, plan):
+        if fault in HARDEST:
+            yield ((place, fault),)
+
+
 def play_each(stage: Theatre, plan: Plan, scripts: Iterable[Script]) -> tuple[int, list[str]]:
     """How many histories, and what did not hold."""
     count, failed = 0, list[str]()
@@ -62,6 +68,13 @@ def play_each(stage: Theatre, plan: Plan, scripts: Iterable[Script]) -> tuple[in
         except Violation as violation:
             failed.append(f"{violation}\n  {plan.scripts} with {script}")
     return count, failed
+
+
+TOPPED_UP = (
+    Plan("full", (("top up", "send 3 mia", "bus"),)),
+    Plan("overdue", (("top up", "bus"),)),
+)
+"""A top-up that is paid, and one that is declined."""
 
 
 def pairs() -> list[Plan]:

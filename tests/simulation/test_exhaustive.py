@@ -2,7 +2,15 @@
 
 import pytest
 
-from tests.simulation.exhaustive import one_fault, pairs, play_each, triples, two_faults
+from tests.simulation.exhaustive import (
+    TOPPED_UP,
+    one_fault,
+    one_hard_fault,
+    pairs,
+    play_each,
+    triples,
+    two_faults,
+)
 from tests.simulation.play import Plan, Theatre
 
 
@@ -22,3 +30,11 @@ def test_every_triple_that_moves_credits_or_slots_with_two_faults(
     count, failed = play_each(stage, plan, two_faults(stage, plan))
     assert not failed, "\n".join(failed)
     assert count > 400
+
+
+@pytest.mark.xdist_group("histories even")
+@pytest.mark.parametrize("plan", TOPPED_UP, ids=("paid", "declined"))
+def test_every_top_up_with_one_fault_at_any_call(stage: Theatre, plan: Plan) -> None:
+    count, failed = play_each(stage, plan, one_hard_fault(stage, plan))
+    assert not failed, "\n".join(failed)
+    assert count > 150
