@@ -21,16 +21,19 @@ class Aim:
 
 class Seeded:
     """By chance, the same for the same seed; until `quiet`, and with so many faults at most. Those
-    aimed at come besides, each once the one before it has struck."""
+    aimed at come besides, each once the one before it has struck. Where all are `hasty`, nobody
+    goes before the others have had as good a chance."""
 
-    def __init__(self, seed: int, aims: Sequence[Aim] = (), *, cold: bool = False) -> None:
+    def __init__(
+        self, seed: int, aims: Sequence[Aim] = (), *, cold: bool = False, hasty: bool = False
+    ) -> None:
         self.random = Random(seed)
         self.cold = cold or self.random.random() < _COLD
         self.quiet = False
         self.faults_left = self.random.choice((0, 1, 1, 2, 2, 3, 5)) if not aims else 0
         self._aims = list(aims)
         self._missed = 0
-        self._restless = self.random.choice((0.05, 0.3, 0.7))
+        self._restless = 1.0 if hasty else self.random.choice((0.05, 0.3, 0.7))
         self._rate = self.random.choice((0.03, 0.12))
 
     def next(self, options: list[str], present: str | None) -> int:

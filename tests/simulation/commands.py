@@ -375,6 +375,16 @@ def wait(seconds: int) -> Command:
     return command
 
 
+def tell_twice(people: People) -> None:
+    """From now on Stripe tells each happening as two events."""
+    people.cloud.box.twins = True
+
+
+def wait_for_news(people: People) -> None:
+    """Until what has happened so far is known."""
+    people.cloud.scheduler.wait_until(lambda: people.cloud.calm)
+
+
 def reconcile(people: People) -> None:
     people.cloud.reconcile()
 
@@ -453,6 +463,8 @@ COMMANDS: dict[str, Command] = {
     "look": look,
     "pay invoice": pay_invoice,
     "end at Stripe": end_at_stripe,
+    "Stripe tells it twice": tell_twice,
+    "the news": wait_for_news,
     "reconcile": reconcile,
     "renewals": renewals,
     "a minute": wait(60),
