@@ -212,6 +212,16 @@ def test_what_this_months_sum_has_no_room_for_is_not_promised_at_once(
     expect(dialog.get_by_role("button", name="Save and buy")).to_be_visible()
 
 
+def test_where_taxes_made_the_difference_the_package_is_not_promised_at_once(
+    site: Site, page: Page
+) -> None:
+    dialog = ask(site, page, waiting(charged=money(15000)), LOW)
+    dialog.get_by_label("Buy when").fill("300")
+    expect(dialog).to_contain_text("the first package is bought next month.")
+    dialog.get_by_label("At most in a month").fill("210")
+    expect(dialog.get_by_role("button", name="Save and buy")).to_be_visible()
+
+
 def test_a_fall_that_was_answered_is_not_promised_another_package(site: Site, page: Page) -> None:
     dialog = ask(site, page, settings(status="active"), LOW)
     dialog.get_by_label("Buy when").fill("300")
