@@ -8,7 +8,7 @@ import { count } from "./words.js";
 /** What is said once a package was under way, by the status then. */
 const OUTCOMES = {
   active: "Credits were bought.",
-  waiting: "Credits were bought.",
+  waiting: "Nothing more is bought this month.",
   stopped: "Automatic top-up has stopped.",
 };
 

@@ -192,13 +192,30 @@ def test_a_package_that_was_bought_before_the_page_could_ask_is_in_the_wallet_at
     expect(section(page)).to_contain_text("620 in your wallet")
 
 
-def test_a_card_that_is_declined_meanwhile_is_told(site: Site, page: Page) -> None:
+@pytest.mark.parametrize(
+    ("outcome", "shown", "said"),
+    [
+        (
+            settings(status="stopped", stopped=DECLINED),
+            "Your card was declined",
+            "Automatic top-up has stopped.",
+        ),
+        (
+            settings(status="waiting", resumes_at="2026-12-01T00:00:00Z"),
+            "No more are bought before 1 December 2026",
+            "Nothing more is bought this month.",
+        ),
+    ],
+)
+def test_a_package_that_did_not_come_is_told(
+    site: Site, page: Page, outcome: Any, shown: str, said: str
+) -> None:
     page.clock.install()
     show(site, page, settings(status="under_way"), LOW)
-    site.answers(CREDITS, settings(status="stopped", stopped=DECLINED))
+    site.answers(CREDITS, outcome)
     page.clock.run_for(3_000)
-    expect(section(page)).to_contain_text("Automatic top-up has stopped")
-    expect(page.get_by_role("status")).to_have_text("Automatic top-up has stopped.")
+    expect(section(page)).to_contain_text(shown)
+    expect(page.get_by_role("status")).to_have_text(said)
 
 
 def test_what_this_months_sum_has_no_room_for_is_not_promised_at_once(
