@@ -298,7 +298,9 @@ def _below(module: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("module", ["money", "credits", "purchases", "invoices", "slots"])
+@pytest.mark.parametrize(
+    "module", ["money", "credits", "purchases", "invoices", "slots", "top_ups", "deals"]
+)
 def test_no_float_touches_money_or_credits(module: str) -> None:
     tree = ast.parse((LAYER / "billing" / "domain" / f"{module}.py").read_text())
     found = [

@@ -6,12 +6,14 @@ from billing.adapters.dynamodb.items import decode_item, encode, encode_item
 
 scalars = st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.text()
 values = st.recursive(
-    scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=8,
 )
 
 
 @settings(max_examples=40)
-@given(st.dictionaries(st.text(min_size=1), values))
+@given(st.dictionaries(st.text(min_size=1), values, max_size=4))
 def test_what_is_written_is_read_back(item: dict[str, object]) -> None:
     assert decode_item(encode_item(item)) == item
 

@@ -7,6 +7,7 @@ import pytest
 
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.adapters.stripe import payments
+from billing.adapters.stripe.snapshots import noted
 from billing.domain.credits import EntryKind
 from billing.domain.errors import Unavailable
 from billing.domain.subscription import Status
@@ -334,10 +335,19 @@ def test_a_page_that_was_asked_for_too_long_ago_needs_a_new_key(shop: Product) -
 
 
 def test_the_lines_of_an_invoice_sum_to_its_total_exactly(shop: Product) -> None:
+    """Also those of a part of a month."""
     buy(shop, extra={"quantity": 3})
+    shop.buy_slots_at_stripe(3)
+    shop.advance("P10DT7H")
+    [slots] = [each for each in shop.subscriptions() if noted(each, "kind") == "slots"]
+    more: Any = {
+        "items": [{"id": slots["items"].data[0].id, "quantity": 7}],
+        "proration_behavior": "always_invoice",
+    }
+    shop.at_stripe.v1.subscriptions.update(slots.id, more)
     shop.catch_up()
-    for invoice in shop.call("GET /invoices").json["items"]:
-        assert (
-            sum(line["total"]["amount"] for line in invoice["lines"])
-            == (invoice["total"]["amount"])
-        )
+    found = shop.call("GET /invoices").json["items"]
+    assert max(len(invoice["lines"]) for invoice in found) == 2
+    for invoice in found:
+        lines = sum(line["total"]["amount"] for line in invoice["lines"])
+        assert lines == invoice["total"]["amount"]

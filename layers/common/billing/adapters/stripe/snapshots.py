@@ -72,12 +72,19 @@ def invoice_snapshot(invoice: stripe.Invoice) -> Invoice | None:
         amount_due=Money(invoice.amount_remaining, invoice.currency),
         lines=tuple(
             InvoiceLine(
-                line.description or "", line.quantity or 1, Money(line.amount, line.currency)
+                line.description or "", line.quantity or 1, Money(_charged(line), invoice.currency)
             )
             for line in invoice.lines.data
         ),
         hosted_url=invoice.hosted_invoice_url,
     )
+
+
+def _charged(line: stripe.InvoiceLineItem) -> int:
+    """With what is taken off it and the taxes that are added, so that lines sum to the total."""
+    off = sum(each.amount for each in line.pretax_credit_amounts or [])
+    taxes = line.taxes or []
+    return line.amount - off + sum(t.amount for t in taxes if t.tax_behavior == "exclusive")
 
 
 def noted(subject: Any, name: str) -> str:
