@@ -82,7 +82,7 @@ class Store:
         self.indexes = indexes
         self.page = page
         self._tables: dict[str, Table] = {name: {} for name in indexes}
-        self._listed: dict[tuple[str, Index], Listed] = {}
+        self._listed: dict[str, dict[Index, Listed]] = {name: {} for name in indexes}
         self._tokens: dict[str, Any] = {}
         self.log: list[Written] = []
 
@@ -93,7 +93,8 @@ class Store:
             name: {pk: dict(rows) for pk, rows in table.items()}
             for name, table in self._tables.items()
         }
-        other._listed, other._tokens, other.log = {}, {}, []
+        other._listed = {name: {} for name in self.indexes}
+        other._tokens, other.log = {}, []
         return other
 
     def as_of(self, writes_ago: int) -> "Store":
@@ -210,21 +211,22 @@ class Store:
 
     def _list(self, name: str, index: Index) -> Listed:
         """The rows of an index by partition, listed again once something was written."""
-        if (name, index) not in self._listed:
-            listed = self._listed[name, index] = {}
+        known = self._listed[name]
+        if index not in known:
+            listed = known[index] = {}
             for rows in self._tables[name].values():
                 for row in rows.values():
                     if index.pk in row and index.sk in row:
                         key = row["pk"]["S"], row["sk"]["S"]
                         listed.setdefault(row[index.pk]["S"], {})[key] = row
-        return self._listed[name, index]
+        return known[index]
 
     def _place(self, writes: list["_Write"]) -> None:
-        self._listed.clear()
         number = self.log[-1].commit + 1 if self.log else 1
         for write in writes:
             if write.after is None:
                 continue
+            self._listed[write.table].clear()
             rows = self._tables[write.table].setdefault(write.pk, {})
             before = rows.get(write.sk)
             self.log.append(Written(number, write.table, write.pk, write.sk, before, write.after))
