@@ -315,7 +315,7 @@ def test_a_refund_of_something_else_changes_no_credits(shop: Product) -> None:
     assert entries(shop) == []
 
 
-def test_no_idempotency_key_contains_a_wall_clock_time(shop: Product) -> None:
+def test_a_page_that_is_asked_for_again_minutes_later_is_the_same_one(shop: Product) -> None:
     """Asked again minutes later, Stripe finds what the first try made."""
     shop.order_faults([("POST", "/v1/checkout/sessions", "timeout_after")] * 3)
     assert open_page(shop, key="one").code == "stripe_unavailable"
