@@ -153,6 +153,30 @@ def test_the_same_command_holds_and_settles_once(stocked: Product) -> None:
     assert (wallet(stocked).held, wallet(stocked).spent) == (0, 60)
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [((10, 0), (0, 10)), ((0, 10), (10, 0)), ((0, 10), (5, 5)), ((5, 5), (0, 10))],
+)
+def test_a_settlements_key_with_another_split_is_a_conflict(
+    stocked: Product, first: tuple[int, int], second: tuple[int, int]
+) -> None:
+    hold(stocked, 60)
+    settle(stocked, *first)
+    before = wallet(stocked)
+    assert refused(lambda: settle(stocked, *second)) == "idempotency_key_reused"
+    assert wallet(stocked) == before
+
+
+def test_of_two_splits_under_one_key_at_once_one_is_settled(
+    stocked: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(stocked, 60)
+    done = overtake(monkeypatch, lambda: settle(stocked, spent=10).credits)
+    assert refused(lambda: settle(stocked, returned=10)) == "idempotency_key_reused"
+    assert done == [10]
+    assert (wallet(stocked).held, wallet(stocked).spent) == (50, 10)
+
+
 def test_without_access_nothing_is_held_and_what_was_held_is_settled(stocked: Product) -> None:
     hold(stocked, 60)
     record(stocked, subscription(status=Status.CANCELED, ends_at=runtime.now()))

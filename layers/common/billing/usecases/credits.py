@@ -12,7 +12,7 @@ from billing import runtime
 from billing.adapters.dynamodb import accounts, ledger, wallets
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.ledger import AlreadyRecorded
-from billing.adapters.dynamodb.marks import Command
+from billing.adapters.dynamodb.marks import Command, key_reused
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
 from billing.domain import credits
 from billing.domain.account import Member, MemberStatus
@@ -74,16 +74,20 @@ def recorded(
     people: tuple[str, ...],
     decide: Decision,
     also: Addition | None = None,
+    *,
+    names: tuple[str, ...] = (),
 ) -> Entry:
     """The entry that `decide` comes to, or the one that the same command made before: also where
-    it would be refused now. Tried again, it decides on the wallets of `people` as they are then.
+    it would be refused now. `names` are the ids of entries that the command may make, unless it is
+    the one of `cause`. Tried again, it decides on the wallets of `people` as they are then.
     """
+    names = names or (cause.id,)
     held, versions = rows.wallets, rows.wallet_versions
     for attempt in range(_TRIES):
         try:
             movement = decide(held)
         except BillingError:
-            if (first := ledger.find(cause.account, cause.id)) is not None:
+            if (first := _first(cause, names)) is not None:
                 return _same(first, cause)
             raise
         write = Transaction()
@@ -97,7 +101,7 @@ def recorded(
         try:
             write.commit(tries=_COMMIT_TRIES)
         except AlreadyRecorded:
-            first = ledger.find(cause.account, cause.id)
+            first = _first(cause, names)
             assert first is not None
             return _same(first, cause)
         except StaleWrite:
@@ -108,10 +112,12 @@ def recorded(
     raise unavailable()
 
 
+def _first(cause: Cause, names: tuple[str, ...]) -> Entry | None:
+    found = (ledger.find(cause.account, name) for name in names)
+    return next((entry for entry in found if entry is not None), None)
+
+
 def _same(first: Entry, cause: Cause) -> Entry:
     if first.fingerprint != cause.fingerprint:
-        raise Conflict(
-            "idempotency_key_reused",
-            "This Idempotency-Key was used with another request before. Use a new key.",
-        )
+        raise key_reused()
     return first

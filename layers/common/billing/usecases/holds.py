@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from billing.adapters.dynamodb import accounts, holds
-from billing.adapters.dynamodb.marks import Command
+from billing.adapters.dynamodb import accounts, holds, ledger
+from billing.adapters.dynamodb.marks import Command, key_reused
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.domain import credits
 from billing.domain.credits import Cause, Credits, Entry, Hold, Movement, Wallet
@@ -80,11 +80,16 @@ def settle_hold(
     )
     spending = replace(whole, id=f"{command.id}-spend")
     returning = replace(whole, id=f"{command.id}-return")
+    parts = ((spending, spent), (returning, returned))
+    others = [each.id for each, count in parts if not count]
     present, version = _hold(account, hold_id)
 
     def decide(held: Mapping[str, Wallet]) -> Movement:
         nonlocal present, version
         present, version = _hold(account, hold_id)
+        # Read after the hold: what settles it later makes its row another one.
+        if any(ledger.find(account, name) is not None for name in others):
+            raise key_reused()
         present.settled(spent + returned)
         moved = Movement((), {present.person: held[present.person]})
         if spent:
@@ -102,8 +107,14 @@ def settle_hold(
     def also(write: Transaction) -> None:
         holds.put(write, account, present.settled(spent + returned), version=version)
 
-    first = spending if spent else returning
-    return recorded(first, accounts.load(account), (present.person,), decide, also)
+    return recorded(
+        spending if spent else returning,
+        accounts.load(account),
+        (present.person,),
+        decide,
+        also,
+        names=(spending.id, returning.id),
+    )
 
 
 def _hold(account: str, hold_id: str) -> tuple[Hold, int]:

@@ -44,12 +44,16 @@ def find_command(account: str, command: Command) -> Accepted | None:
     if row is None:
         return None
     if row["fingerprint"] != command.fingerprint:
-        raise Conflict(
-            "idempotency_key_reused",
-            "This Idempotency-Key was used with another request before. Use a new key.",
-        )
+        raise key_reused()
     answer = row["answer"]
     return Accepted(row["about"], None if answer is None else json.loads(answer))
+
+
+def key_reused() -> Conflict:
+    return Conflict(
+        "idempotency_key_reused",
+        "This Idempotency-Key was used with another request before. Use a new key.",
+    )
 
 
 def accept_command(
