@@ -27,8 +27,9 @@ export function rule({ below, monthly_cap: cap, charged }, offer) {
 
 const STOPPED = {
   declined: ["Your card was declined, or your bank wanted your approval, on ", "Update your card, or buy credits yourself, then"],
-  no_access: ["Your team had no subscription on ", "With a subscription,"],
+  no_access: ["Your team's subscription had ended, or was cancelled, on ", "With a subscription that renews,"],
   not_sold: ["Its package was not sold any more on ", "Choose another one, and"],
+  refused: ["Our payment service refused to make an invoice for it on ", "If it goes on refusing, write to Support;"],
 };
 
 /** What is to be said beyond the rule; `leave` is the button that forgets one that has stopped. */

@@ -227,13 +227,14 @@ def test_who_is_topped_up_hears_that_it_stopped_or_waits_as_long_as_that_is_so(
     assert received()[1:] == [(ana, "The automatic top-up has reached its limit")]
 
 
-def put(product: Product, top_up: TopUp, wallet: Wallet, told: Told) -> None:
+def put(product: Product, top_up: TopUp, wallet: Wallet, told: Told | None) -> None:
     """As the function that answers falls does it."""
     rows = accounts.load(product.account)
     write = Transaction()
     version = rows.version_of(keys.top_up_key(product.account, ANA))
     top_ups.put(write, product.account, top_up, version=version)
     wallets.put(write, product.account, wallet, version=rows.wallet_versions[ANA])
+    assert told is not None
     type_, facts = told
     history.append(write, product.account, Event(type=type_, at=NOON, by=SCHEDULE, facts=facts))
     write.commit()

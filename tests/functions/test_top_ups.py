@@ -14,7 +14,9 @@ from billing.adapters.dynamodb import accounts, history
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
 from billing.adapters.stripe import top_ups as charges
 from billing.adapters.stripe.snapshots import noted
+from billing.domain.errors import Unavailable
 from billing.domain.times import next_month, parse_rfc3339
+from billing.usecases import top_ups as answering
 from tests.factories import event_file
 from tests.functions.product import BANK_DEBIT, FAILS_AT_RENEWAL, VISA, Begin, Product
 from tests.functions.purse import ANA, buy, entries, grant, order, send, wallet
@@ -23,14 +25,16 @@ BEA = "user-bea"
 NEEDS_APPROVAL = "4000002760003184"
 
 
-def choose(product: Product, below: Any = 200, cap: int = 10_000, **more: Any) -> Any:
+def choose(
+    product: Product, below: Any = 200, cap: int = 10_000, claims: Any = None, **more: Any
+) -> Any:
     wanted = {
         "below": below,
         "package": "credits_500",
         "monthly_cap": {"amount": cap, "currency": "usd"},
         **more,
     }
-    return product.call("PUT /settings/top-up", body=wanted)
+    return product.call("PUT /settings/top-up", body=wanted, claims=claims)
 
 
 def switch_off(product: Product) -> Any:
@@ -343,7 +347,7 @@ def test_paid_before_we_knew_of_it_the_top_up_is_done(
     assert (wallet(shop).available, statuses(shop)) == (600, ["paid"])
 
 
-def _cut_off(*_: Any) -> None:
+def _cut_off(*_: Any, **__: Any) -> None:
     raise KeyboardInterrupt
 
 
@@ -440,21 +444,26 @@ def test_a_fall_among_many_at_once_is_found_by_the_sweep(
     shop: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where a wallet is never as it was read, what it falls to is not known when it is written."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Transaction, "commit", crowded())
+        fall(shop)
+    assert told(shop, "top_up.due") == []
+    assert shop.sweep() == {"done": 1, "failed": 0}
+    assert (wallet(shop).available, statuses(shop)) == (600, ["paid"])
+
+
+def crowded() -> Callable[..., None]:
+    """The first tries find the wallet changed: what is written then does not know its balance."""
     whole = Transaction.commit
     tries: list[int] = []
 
-    def crowded(self: Transaction, **more: Any) -> None:
+    def commit(self: Transaction, **more: Any) -> None:
         tries.append(1)
         if len(tries) <= 2:
             raise StaleWrite("another one was faster")
         whole(self, **more)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Transaction, "commit", crowded)
-        fall(shop)
-    assert told(shop, "top_up.due") == []
-    assert shop.sweep() == {"done": 1, "failed": 0}
-    assert (wallet(shop).available, statuses(shop)) == (600, ["paid"])
+    return commit
 
 
 @pytest.mark.parametrize(
@@ -495,3 +504,190 @@ def test_each_manager_has_one_of_their_own(shop: Product) -> None:
     fall(shop)
     hear(shop)
     assert accounts.load(shop.account).wallets[BEA].available == 600
+
+
+def cut_off_before(product: Product, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """The bus tells, and that run ends before `step` at Stripe."""
+    with monkeypatch.context() as patch:
+        patch.setattr(charges, step, _cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            hear(product)
+
+
+STEPS = ("draft_invoice", "finalize", "pay")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_cut_off_and_switched_off_before_the_card_is_asked_nothing_is_charged(
+    shop: Product, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    fall(shop)
+    cut_off_before(shop, monkeypatch, step)
+    switch_off(shop)
+    assert shop.sweep()["failed"] == 0
+    assert (wallet(shop).available, statuses(shop).count("paid")) == (100, 0)
+    assert "open" not in statuses(shop)
+    assert told(shop, "top_up.stopped") == []
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_cap_that_is_lowered_before_the_card_is_asked_holds(
+    shop: Product, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    fall(shop)
+    hear(shop)
+    fall(shop, wallet(shop).available - 100)
+    cut_off_before(shop, monkeypatch, step)
+    choose(shop, cap=5_000)
+    shop.sweep()
+    assert statuses(shop).count("paid") == 1
+    assert (chosen(shop)["status"], chosen(shop)["charged"]["amount"]) == ("waiting", 5_000)
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_cancelled_before_the_card_is_asked_nothing_is_charged(
+    shop: Product, monkeypatch: pytest.MonkeyPatch, step: str, at_once: bool
+) -> None:
+    fall(shop)
+    cut_off_before(shop, monkeypatch, step)
+    if at_once:
+        shop.at_stripe.v1.subscriptions.cancel(shop.subscriptions()[0].id)
+        shop.catch_up()
+    else:
+        assert shop.call("POST /subscription/cancel", body={}).status == 200
+    shop.sweep()
+    assert (wallet(shop).available, statuses(shop).count("paid")) == (100, 0)
+    assert chosen(shop)["stopped"]["because"] == "no_access"
+
+
+def test_what_is_chosen_anew_meanwhile_is_bought_instead(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fall(shop)
+    cut_off_before(shop, monkeypatch, "pay")
+    choose(shop, package="credits_2000", cap=20_000)
+    hear(shop)
+    assert (wallet(shop).available, statuses(shop)) == (2_100, ["paid", "void"])
+    assert chosen(shop)["charged"]["amount"] == 16_000
+
+
+def test_a_cancelled_subscription_has_no_top_up(shop: Product) -> None:
+    assert shop.call("POST /subscription/cancel", body={}).status == 200
+    assert choose(shop, below=300).code == "subscription_ending"
+    fall(shop)
+    hear(shop)
+    assert (statuses(shop), chosen(shop)["stopped"]["because"]) == ([], "no_access")
+
+
+def test_a_new_card_pays_no_invoice_that_is_above_the_cap(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose(shop, cap=5_500)
+    price = dearer(shop, 6_000)
+    monkeypatch.setattr(charges, "price_id", lambda _: price)
+    fall(shop)
+    cut_off_before(shop, monkeypatch, "give_up")
+    pay_with(shop, VISA)
+    assert statuses(shop) == ["open"]
+    shop.sweep()
+    assert (statuses(shop), chosen(shop)["status"]) == (["void"], "waiting")
+
+
+def test_the_card_that_pays_now_is_charged(shop: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    pay_with(shop, FAILS_AT_RENEWAL)
+    fall(shop)
+    cut_off_before(shop, monkeypatch, "pay")
+    pay_with(shop, VISA)
+    shop.sweep()
+    assert (wallet(shop).available, statuses(shop)) == (600, ["paid"])
+
+
+def test_an_invoice_that_is_gone_at_stripe_stops_it_and_somebody_is_called(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alerts: list[str] = []
+    monkeypatch.setattr(answering, "alert", lambda message, **_: alerts.append(message))
+    fall(shop)
+    cut_off_before(shop, monkeypatch, "finalize")
+    [draft] = top_ups_at_stripe(shop)
+    shop.at_stripe.v1.invoices.delete(str(draft.id))
+    assert shop.sweep() == {"done": 1, "failed": 0}
+    assert (chosen(shop)["stopped"]["because"], alerts) == ("refused", ["a top-up is refused"])
+    choose(shop)
+    hear(shop)
+    assert wallet(shop).available == 600
+
+
+def test_a_customer_who_is_gone_at_stripe_stops_it(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fall(shop)
+    cut_off_before(shop, monkeypatch, "draft_invoice")
+    shop.at_stripe.v1.customers.delete(shop.customers()[0].id)
+    shop.catch_up()
+    assert shop.sweep()["failed"] == 0
+    assert chosen(shop)["status"] == "stopped"
+
+
+def test_a_top_up_that_does_not_begin_for_a_day_calls_somebody(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alerts: list[str] = []
+    monkeypatch.setattr(answering, "alert", lambda message, **_: alerts.append(message))
+
+    def not_for_sale(_: str) -> str:
+        raise Unavailable("catalog_not_applied", "Not yet.", 60)
+
+    monkeypatch.setattr(charges, "price_id", not_for_sale)
+    fall(shop)
+    try_to_hear(shop)
+    assert shop.sweep()["failed"] == 1
+    assert alerts == []
+    shop.advance("P1DT2H")
+    shop.sweep()
+    assert alerts == ["a top-up does not come to its end"]
+
+
+def test_one_that_cannot_be_seen_to_keeps_no_other_wallet_waiting(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bea: Any = {"sub": BEA, "email": "bea@acme.test"}
+    choose(shop, claims=bea)
+    fall(shop)
+    whole = charges.draft_invoice
+
+    def not_anas(order: Any, account: str, person: str, *given: Any, **more: Any) -> str:
+        if person == ANA:
+            raise Unavailable("stripe_unavailable", "No answer.", 5)
+        return whole(order, account, person, *given, **more)
+
+    monkeypatch.setattr(charges, "draft_invoice", not_anas)
+    try_to_hear(shop)
+    assert send(shop, ANA, 500, claims=bea).status == 201
+    assert shop.sweep()["failed"] == 1
+    assert wallet(shop, BEA).available == 600
+
+
+def test_waiting_is_told_once(shop: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    choose(shop, cap=5_000)
+    for _ in range(2):
+        fall(shop, wallet(shop).available - 100)
+        hear(shop)
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(Transaction, "commit", crowded())
+            fall(shop, 10)
+        shop.sweep()
+    assert len(told(shop, "top_up.waiting")) == 1
+
+
+def test_declined_after_it_was_switched_off_nobody_is_told_that_it_stopped(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pay_with(shop, FAILS_AT_RENEWAL)
+    _overtaken(monkeypatch, "pay", lambda: switch_off(shop))
+    fall(shop)
+    hear(shop)
+    assert (statuses(shop), told(shop, "top_up.stopped")) == (["void"], [])
+    assert chosen(shop)["status"] == "off"

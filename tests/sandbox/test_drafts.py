@@ -61,7 +61,7 @@ class Buyer:
         return self.shop.stripe.invoices.finalize_invoice(drafted.id, {"auto_advance": False})
 
     def pay(self, invoice: str) -> Any:
-        path = "payments.data.payment.payment_intent.latest_charge"
+        path = "payments.data.payment.payment_intent"
         return self.shop.stripe.invoices.pay(invoice, {"off_session": True, "expand": [path]})
 
     def declined(self, invoice: str) -> Any:
@@ -161,7 +161,8 @@ def test_the_card_on_file_is_charged_off_session(shop: Shop) -> None:
         50000,
         ana.customer,
     )
-    assert (intent.latest_charge.paid, intent.latest_charge.payment_method) == (True, ana.method)
+    charge = shop.stripe.charges.retrieve(intent.latest_charge)
+    assert (charge.paid, charge.payment_method) == (True, ana.method)
     [found] = shop.stripe.invoice_payments.list(
         {"payment": {"type": "payment_intent", "payment_intent": intent.id}}
     ).data

@@ -201,16 +201,24 @@ def test_ids_expand_where_asked_and_through_lists(shop: Shop) -> None:
             "customer": subscription.customer,
             "expand": [
                 "data.customer",
-                "data.latest_invoice.payments.data.payment.payment_intent",
-                "data.items.data.price.product",
+                "data.latest_invoice.payments",
+                "data.items.data.price",
             ],
         }
     ).data[0]
     assert found.customer.email == "ana@acme.test"  # type: ignore[union-attr]
     invoice: Any = found.latest_invoice
-    assert invoice.payments.data[0].payment.payment_intent.status == "succeeded"
-    product: Any = found["items"].data[0].price.product
-    assert product.name == "Team plan"
+    assert invoice.payments.data[0].status == "paid"
+    price: Any = found["items"].data[0].price
+    assert price.unit_amount == 4900
+
+
+def test_what_is_deeper_than_four_levels_is_not_expanded(shop: Shop) -> None:
+    """A list is one of them, too."""
+    subscription = shop.subscribe()
+    five = "data.items.data.price.product"
+    with pytest.raises(stripe.InvalidRequestError, match="more than 4 levels"):
+        shop.stripe.subscriptions.list({"customer": subscription.customer, "expand": [five]})
 
 
 @pytest.mark.parametrize("path", ["email", "nonsense", "invoice_settings.footer"])

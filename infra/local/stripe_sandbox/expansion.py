@@ -29,7 +29,7 @@ def includable(
 def expand(world: World, answer: Body, path: str) -> None:
     """Raises InvalidRequest for what cannot be expanded, as Stripe does."""
     segments = path.split(".")
-    if len(segments) - segments.count("data") > DEEPEST:
+    if len(segments) > DEEPEST:
         raise InvalidRequest(
             f"You cannot expand more than {DEEPEST} levels of a property ({path}).", param="expand"
         )

@@ -221,7 +221,7 @@ class AlertView(TypedDict):
 
 
 class StoppedView(TypedDict):
-    """`because`: `declined`, `no_access` or `not_sold`."""
+    """`because`: `declined`, `no_access`, `not_sold` or `refused`."""
 
     because: str
     at: str

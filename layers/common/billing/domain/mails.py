@@ -25,8 +25,9 @@ _TOPICS = {
 
 _BECAUSE = {
     Because.DECLINED: "the card on file was declined, or the bank wanted your approval",
-    Because.NO_ACCESS: "your team has no subscription",
+    Because.NO_ACCESS: "your team's subscription has ended, or is cancelled",
     Because.NOT_SOLD: "the package that you chose is no longer sold in your currency",
+    Because.REFUSED: "the payment service refused to make an invoice for it; we look into that",
 }
 
 

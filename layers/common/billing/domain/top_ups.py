@@ -2,7 +2,7 @@
 
 A wallet remembers the entry by which it fell for as long as it is that low, so each fall has a name
 and is answered once. A top-up that is under way is counted against the month's cap before the card
-is charged, and one at a time is.
+is charged, and one at a time is. Whether it may be charged is asked again just before that.
 """
 
 from dataclasses import dataclass, replace
@@ -18,12 +18,23 @@ from billing.domain.times import next_month, rfc3339
 
 
 class Because(StrEnum):
-    """Why a top-up stopped: the card was `declined`, the account has `no_access`, or the package is
-    `not_sold` any more in the cap's currency."""
+    """Why a top-up stopped: the card was `declined`; the subscription has ended, or is cancelled,
+    `no_access`; the package is `not_sold` any more in the cap's currency; or Stripe `refused` to
+    make such an invoice."""
 
     DECLINED = "declined"
     NO_ACCESS = "no_access"
     NOT_SOLD = "not_sold"
+    REFUSED = "refused"
+
+
+class Hindrance(StrEnum):
+    """Why a top-up that is under way must not be charged after all: it is `not_wanted` any more,
+    the account has `no_access`, or its sum is above the `cap`."""
+
+    NOT_WANTED = "not_wanted"
+    NO_ACCESS = "no_access"
+    CAP = "cap"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +59,8 @@ class TopUpOrder:
 class TopUp:
     """What a manager chose for their own wallet; `below` is 0 where it is off. `charged` are minor
     units in `month`, such as `2026-11`, with what is under way; `answered` is the last fall that a
-    package was bought for. `attempts` only grows."""
+    package was bought for; `waits_until` is what the owner was told last about the cap. `attempts`
+    only grows."""
 
     person: str
     below: int = 0
@@ -59,24 +71,30 @@ class TopUp:
     order: TopUpOrder | None = None
     attempts: int = 0
     answered: str | None = None
+    waits_until: datetime | None = None
     stopped: Because | None = None
     stopped_at: datetime | None = None
 
+    @property
+    def active(self) -> bool:
+        return self.below > 0 and self.stopped is None
+
     def charged_in(self, month: str) -> int:
-        return self.charged if self.month == month else 0
+        """A machine whose clock is behind counts what another one counted already."""
+        return self.charged if self.month >= month else 0
 
     def chosen(self, below: int, package: str, cap: Money) -> "TopUp":
-        """Begins, or goes on, with these terms."""
-        wanted = replace(self, below=below, package=package, cap=cap)
+        """Begins, or goes on, with these terms. What was charged in another currency is not
+        compared with this cap."""
+        charged = self.charged if self.cap is None or self.cap.currency == cap.currency else 0
+        wanted = replace(self, below=below, package=package, cap=cap, charged=charged)
+        if wanted != self:
+            wanted = replace(wanted, waits_until=None)
         return replace(wanted, stopped=None, stopped_at=None)
 
     def switched_off(self) -> "TopUp":
-        """What is under way goes on."""
-        return replace(self, below=0, stopped=None, stopped_at=None)
-
-    def stopping(self, because: Because, now: datetime) -> "TopUp":
-        """Nothing more is bought until the manager chooses anew, and what was under way is not."""
-        return replace(self.without_order(), stopped=because, stopped_at=now)
+        """What is under way is not charged, unless the card is just being asked."""
+        return replace(self, below=0, waits_until=None, stopped=None, stopped_at=None)
 
     def ordering(self, fall: str, product: Product, price: Price, now: datetime) -> "TopUp":
         """A package is under way for `fall`, and counted in the month in which that began."""
@@ -89,7 +107,7 @@ class TopUp:
             began_at=now,
             attempt=self.attempts + 1,
         )
-        month = month_of(now)
+        month = max(self.month, month_of(now))
         return replace(
             self,
             order=order,
@@ -103,7 +121,7 @@ class TopUp:
         """What was under way is not charged, and its fall not answered."""
         if self.order is None:
             return self
-        charged = self.charged - self.order.due.amount
+        charged = max(0, self.charged - self.order.due.amount)
         return replace(self, order=None, answered=None, charged=charged)
 
     def decided(self, order: TopUpOrder, invoice: str) -> "TopUp":
@@ -119,35 +137,39 @@ class TopUp:
         attempt = self.attempts + 1
         return replace(self, order=replace(order, attempt=attempt), attempts=attempt)
 
-    def counting(self, invoice: str, total: Money) -> "TopUp":
-        """What is under way costs `total`, with taxes, if the cap leaves room for that."""
-        order = self.order
-        if order is None or order.invoice != invoice or self.cap is None:
-            return self
-        charged = self.charged - order.due.amount + total.amount
-        if self.cap.currency != total.currency or charged > self.cap.amount:
-            return self
-        return replace(self, order=replace(order, due=total), charged=charged)
-
-    def counts(self, invoice: str, total: Money) -> bool:
-        """Whether exactly that is under way and counted."""
-        order = self.order
-        return order is not None and (order.invoice, order.due) == (invoice, total)
-
-    def completed(self, now: datetime) -> "TopUp":
-        """What was under way is paid. Begun in one month and paid in the next it counts in both, so
-        that neither is charged more than the cap."""
+    def counting(self, due: Money) -> "TopUp":
+        """What is under way costs `due`, taxes included."""
         if self.order is None:
             return self
-        month, due = month_of(now), self.order.due.amount
-        charged = self.charged if self.month == month else due
-        return replace(self, order=None, month=month, charged=charged)
+        charged = self.charged - self.order.due.amount + due.amount
+        return replace(self, order=replace(self.order, due=due), charged=charged)
+
+    def completed(self, paid: int, now: datetime) -> "TopUp":
+        """What was under way is paid, with `paid` minor units. Begun in one month and paid in the
+        next it counts in both, so that neither is charged more than the cap."""
+        if self.order is None:
+            return self
+        month = month_of(now)
+        before = self.charged - self.order.due.amount if self.month >= month else 0
+        return replace(self, order=None, month=max(self.month, month), charged=before + paid)
 
     def affords(self, due: Money, now: datetime) -> bool:
         """Whether the month's cap leaves room for `due`."""
         if self.cap is None or self.cap.currency != due.currency:
             return False
         return self.charged_in(month_of(now)) + due.amount <= self.cap.amount
+
+    def hindrance(self, due: Money, *, access: bool) -> Hindrance | None:
+        """Why what is under way must not be charged, with `due`, as things are now."""
+        order, cap = self.order, self.cap
+        if order is None or cap is None or not self.active or order.package != self.package:
+            return Hindrance.NOT_WANTED
+        if not access:
+            return Hindrance.NO_ACCESS
+        counted = self.counting(due).charged
+        if cap.currency != due.currency or counted > cap.amount:
+            return Hindrance.CAP
+        return None
 
 
 def require_sensible(below: int, cap: Money, product: Product, price: Price) -> None:
@@ -169,6 +191,10 @@ def require_sensible(below: int, cap: Money, product: Product, price: Price) -> 
         )
 
 
+Step = tuple[TopUp, Wallet, Told | None]
+"""A top-up and its wallet as they are to be, and what there is to tell of it."""
+
+
 def begun(
     top_up: TopUp,
     wallet: Wallet,
@@ -176,9 +202,9 @@ def begun(
     *,
     access: bool,
     now: datetime,
-) -> tuple[TopUp, Wallet, Told | None]:
-    """The answer to the wallet's fall: an order, or waiting for the next month, or the end of it;
-    and what there is to tell of that. `sold` is the package at its present price."""
+) -> Step:
+    """The answer to the wallet's fall: an order, or waiting for the next month, or the end of it.
+    `sold` is the package at its present price."""
     assert wallet.fell is not None
     if sold is None or not access:
         return stopped(top_up, wallet, Because.NOT_SOLD if access else Because.NO_ACCESS, now)
@@ -189,20 +215,39 @@ def begun(
     return ordered, replace(wallet, look_at=None), None
 
 
-def waiting(top_up: TopUp, wallet: Wallet, now: datetime) -> tuple[TopUp, Wallet, Told]:
+def hindered(top_up: TopUp, wallet: Wallet, why: Hindrance, now: datetime) -> Step:
+    """What was under way is over, and nothing was charged for it. A fall that a new choice is to
+    answer is looked at again."""
+    if why is Hindrance.NO_ACCESS:
+        return stopped(top_up, wallet, Because.NO_ACCESS, now)
+    if why is Hindrance.CAP:
+        return waiting(top_up, wallet, now)
+    if wallet.fell is not None:
+        wallet = replace(wallet, look_at=now)
+    return top_up.without_order(), wallet, None
+
+
+def waiting(top_up: TopUp, wallet: Wallet, now: datetime) -> Step:
     """The cap is reached: it goes on with the next month, if the wallet is still that low."""
     again = next_month(now)
-    facts: dict[str, Fact] = {"wallet": wallet.person, "until": rfc3339(again)}
+    after = replace(top_up.without_order(), waits_until=again)
     if wallet.fell is not None:
         wallet = replace(wallet, look_at=again)
-    return top_up.without_order(), wallet, ("top_up.waiting", facts)
+    if top_up.waits_until == again:
+        return after, wallet, None
+    facts: dict[str, Fact] = {"wallet": wallet.person, "until": rfc3339(again)}
+    return after, wallet, ("top_up.waiting", facts)
 
 
-def stopped(
-    top_up: TopUp, wallet: Wallet, because: Because, now: datetime
-) -> tuple[TopUp, Wallet, Told]:
+def stopped(top_up: TopUp, wallet: Wallet, because: Because, now: datetime) -> Step:
+    """Nothing more is bought until the manager chooses anew. Who has switched it off meanwhile is
+    told nothing."""
+    after = top_up.without_order()
+    if not top_up.active:
+        return after, switched_off(wallet), None
     facts: dict[str, Fact] = {"wallet": wallet.person, "because": because}
-    return top_up.stopping(because, now), switched_off(wallet), ("top_up.stopped", facts)
+    after = replace(after, stopped=because, stopped_at=now)
+    return after, switched_off(wallet), ("top_up.stopped", facts)
 
 
 def switched_on(wallet: Wallet, below: int, name: str, now: datetime) -> Wallet:

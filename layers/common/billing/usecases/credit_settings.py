@@ -11,7 +11,7 @@ from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unava
 from billing.domain.account import Member
 from billing.domain.catalog import Catalog
 from billing.domain.credits import Wallet
-from billing.domain.errors import FieldError, RuleRefused
+from billing.domain.errors import Conflict, FieldError, RuleRefused
 from billing.domain.events import Event, Fact, of_fall
 from billing.domain.money import Money
 from billing.domain.top_ups import TopUp, require_sensible, switched_off, switched_on
@@ -59,8 +59,8 @@ def set_top_up(
     """From here on a fall of the manager's wallet is answered with a package; being that low
     already is a fall.
 
-    Raises Conflict `no_access`; RuleRefused `unknown_package`, `unknown_currency`, `cap_too_low`,
-    `package_too_small`; Unavailable.
+    Raises Conflict `no_access`, `subscription_ending`; RuleRefused `unknown_package`,
+    `unknown_currency`, `cap_too_low`, `package_too_small`; Unavailable.
     """
 
     def choose(rows: AccountRows, wallet: Wallet, top_up: TopUp) -> tuple[Wallet, TopUp, Event]:
@@ -97,6 +97,10 @@ def end_top_up(account: str, manager: Member, now: datetime) -> Chosen:
 
 def _require_possible(rows: AccountRows, choice: TopUpChoice, catalog: Catalog) -> None:
     assert rows.base is not None
+    if rows.base.ends_at is not None:
+        raise Conflict(
+            "subscription_ending", "The subscription is cancelled: nothing is charged any more."
+        )
     currency = rows.base.price.currency
     if choice.cap.currency != currency:
         raise RuleRefused(

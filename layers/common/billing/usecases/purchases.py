@@ -38,7 +38,7 @@ def record_purchase(purchase_id: str, account: str, write: Transaction) -> None:
     top_up = rows.top_ups.get(payment.wallet)
     if top_up is not None and top_up.order is not None and top_up.order.invoice == purchase_id:
         version = rows.version_of(keys.top_up_key(account, top_up.person))
-        top_ups.put(write, account, top_up.completed(now), version=version)
+        top_ups.put(write, account, top_up.completed(payment.amount, now), version=version)
 
 
 def record_reversal(event: StripeEvent, account: str, write: Transaction) -> None:

@@ -30,11 +30,22 @@ def do_what_is_due(account: str, terms: Terms, now: datetime) -> None:
     for kind, moment in rows.due.items():
         if moment <= now:
             _advance(account, kind, terms.grace, now)
+    _see_to_wallets(rows, terms, now)
+
+
+def _see_to_wallets(rows: AccountRows, terms: Terms, now: datetime) -> None:
+    """One that cannot be seen to keeps nobody else's waiting."""
+    failed: Exception | None = None
     for person, wallet in rows.wallets.items():
         top_up = rows.top_ups.get(person)
         ordered = top_up is not None and top_up.order is not None
         if ordered or (wallet.look_at is not None and wallet.look_at <= now):
-            see_to_wallet(account, person, terms, now)
+            try:
+                see_to_wallet(rows.id, person, terms, now)
+            except Exception as error:
+                failed = error
+    if failed is not None:
+        raise failed
 
 
 def _advance(account: str, kind: Kind, grace: timedelta, now: datetime) -> None:

@@ -10,22 +10,35 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from billing import runtime
+from billing.adapters.alerts import alert
 from billing.adapters.dynamodb import accounts, history, keys, top_ups, wallets
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
 from billing.adapters.stripe import top_ups as charges
 from billing.adapters.stripe.client import KeySpent
-from billing.adapters.stripe.top_ups import Charge
+from billing.adapters.stripe.top_ups import Charge, Refused
 from billing.domain.access import access_at
 from billing.domain.catalog import Catalog, Price, Product
 from billing.domain.credits import Wallet, became_low
-from billing.domain.errors import RuleRefused
+from billing.domain.errors import RuleRefused, Unavailable
 from billing.domain.events import SCHEDULE, Event, Told, of_low_wallet
-from billing.domain.top_ups import Because, TopUp, TopUpOrder, begun, stopped, waiting
+from billing.domain.top_ups import (
+    Because,
+    Hindrance,
+    TopUp,
+    TopUpOrder,
+    begun,
+    hindered,
+    stopped,
+)
 from billing.usecases.purchases import record_purchase
 
 _TRIES = 8
 _WAIT_SECONDS = 0.1
+_ROUNDS = 2
+"""One that is not wanted any more is ended, and then what is wanted now is begun."""
+
+_LONG = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,24 +53,58 @@ class Terms:
 def see_to_wallet(account: str, person: str, terms: Terms, now: datetime) -> None:
     """Answers the wallet's fall, and brings a top-up that is under way to its end: paid, given up,
     or waiting for a bank that answers later. Raises Unavailable."""
-    rows = _looked(account, person, terms, now)
-    top_up = rows.top_ups.get(person)
-    if top_up is None or top_up.order is None:
-        return
-    invoice = top_up.order.invoice or _invoice(rows, person, top_up.order, terms)
+    for _ in range(_ROUNDS):
+        rows = _looked(account, person, terms, now)
+        top_up = rows.top_ups.get(person)
+        if top_up is None or top_up.order is None:
+            return
+        order = top_up.order
+        try:
+            end = _attempted(rows, top_up, order, terms, now)
+        except Refused as refused:
+            alert("a top-up is refused", account=account, wallet=person, why=str(refused))
+            end = Because.REFUSED
+        except Unavailable:
+            if order.began_at < now - _LONG:
+                alert("a top-up does not come to its end", account=account, wallet=person)
+            raise
+        if end is None:
+            return
+        _end(account, person, order, end, now)
+
+
+def _attempted(
+    rows: AccountRows, top_up: TopUp, order: TopUpOrder, terms: Terms, now: datetime
+) -> Hindrance | Because | None:
+    """Charges what is under way, if it may be; why it is over without that, or None where it was
+    charged or will be. Raises Refused, Unavailable."""
+    invoice = order.invoice
     if invoice is None:
-        return
-    charge = charges.find(invoice)
+        why = top_up.hindrance(order.due, access=_access(rows, terms, now))
+        if why is not None:
+            return why
+        invoice = _invoice(rows, top_up.person, order, terms)
+    return None if invoice is None else _charged(rows, top_up.person, invoice, terms, now)
+
+
+def _charged(
+    rows: AccountRows, person: str, invoice: str, terms: Terms, now: datetime
+) -> Hindrance | Because | None:
+    assert rows.base is not None
+    charge, why = charges.find(invoice), None
     if charge.status == "draft":
         charge = charges.finalize(invoice)
-    if charge.status == "open" and not charge.tried and _counted(account, person, charge):
-        charge = charges.pay(invoice)
+    if charge.status == "open" and not charge.tried:
+        why = _hindrance(rows.id, person, charge, terms, now)
+        if why is None:
+            charge = charges.pay(invoice, rows.base.id)
     if charge.status == "open" and not charge.coming:
         charge = charges.give_up(invoice)
     if charge.status == "paid":
-        _record(account, invoice)
-    elif charge.status != "open":
-        _end(account, person, charge, now)
+        _record(rows.id, invoice)
+    if charge.status in ("paid", "open"):
+        return None
+    return why or (Because.DECLINED if charge.tried else Because.REFUSED)
 
 
 def _looked(account: str, person: str, terms: Terms, now: datetime) -> AccountRows:
@@ -75,7 +122,7 @@ def _looked(account: str, person: str, terms: Terms, now: datetime) -> AccountRo
             return rows
         else:
             sold = _sold(rows, top_up, terms.catalog)
-            access = access_at(now, rows.base, terms.grace).granted
+            access = _access(rows, terms, now)
             top_up, seen, told = begun(top_up, seen, sold, access=access, now=now)
         write = Transaction()
         _put(write, rows, top_up, seen, told, now)
@@ -84,6 +131,13 @@ def _looked(account: str, person: str, terms: Terms, now: datetime) -> AccountRo
         if _committed(write):
             return accounts.load(account)
     raise unavailable()
+
+
+def _access(rows: AccountRows, terms: Terms, now: datetime) -> bool:
+    """Nothing is bought any more for a subscription that is cancelled, though it still lasts."""
+    base = rows.base
+    ends = base is not None and base.ends_at is not None
+    return access_at(now, base, terms.grace).granted and not ends
 
 
 def _sold(rows: AccountRows, top_up: TopUp, catalog: Catalog) -> tuple[Product, Price] | None:
@@ -113,10 +167,26 @@ def _invoice(rows: AccountRows, person: str, order: TopUpOrder, terms: Terms) ->
     return None if top_up.order is None else top_up.order.invoice
 
 
-def _counted(account: str, person: str, charge: Charge) -> bool:
-    """Whether the invoice's total, which has taxes, is within the cap, and counted."""
-    top_up = _edited(account, person, lambda top_up: top_up.counting(charge.invoice, charge.total))
-    return top_up.counts(charge.invoice, charge.total)
+def _hindrance(
+    account: str, person: str, charge: Charge, terms: Terms, now: datetime
+) -> Hindrance | None:
+    """Why the invoice must not be paid, as things are just before that; with None its sum, which
+    has taxes, is counted."""
+    for _ in range(_TRIES):
+        rows = accounts.load(account)
+        top_up = rows.top_ups[person]
+        if top_up.order is None or top_up.order.invoice != charge.invoice:
+            return Hindrance.NOT_WANTED
+        why = top_up.hindrance(charge.due, access=_access(rows, terms, now))
+        counted = top_up.counting(charge.due)
+        if why is not None or counted == top_up:
+            return why
+        write = Transaction()
+        version = rows.version_of(keys.top_up_key(account, person))
+        top_ups.put(write, account, counted, version=version)
+        if _committed(write):
+            return None
+    raise unavailable()
 
 
 def _edited(account: str, person: str, edit: Callable[[TopUp], TopUp]) -> TopUp:
@@ -143,18 +213,19 @@ def _record(account: str, invoice: str) -> None:
     raise unavailable()
 
 
-def _end(account: str, person: str, charge: Charge, now: datetime) -> None:
-    """Its invoice is void: the card was declined, or the cap was reached by the taxes."""
+def _end(
+    account: str, person: str, order: TopUpOrder, end: Hindrance | Because, now: datetime
+) -> None:
+    """It is over, and nothing was charged for it."""
     for _ in range(_TRIES):
         rows = accounts.load(account)
         wallet, top_up = rows.wallets[person], rows.top_ups[person]
-        if top_up.order is None or top_up.order.invoice != charge.invoice:
+        if top_up.order is None or top_up.order.attempt != order.attempt:
             return
-        fits = top_up.counting(charge.invoice, charge.total).counts(charge.invoice, charge.total)
-        if charge.tried or fits:
-            top_up, wallet, told = stopped(top_up, wallet, Because.DECLINED, now)
+        if isinstance(end, Hindrance):
+            top_up, wallet, told = hindered(top_up, wallet, end, now)
         else:
-            top_up, wallet, told = waiting(top_up, wallet, now)
+            top_up, wallet, told = stopped(top_up, wallet, end, now)
         write = Transaction()
         _put(write, rows, top_up, wallet, told, now)
         if _committed(write):

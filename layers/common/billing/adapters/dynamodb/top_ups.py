@@ -1,6 +1,7 @@
 """Rows of automatic top-ups: in the account's partition, one for each wallet that ever had one."""
 
 from dataclasses import asdict
+from datetime import datetime
 
 from billing.adapters.dynamodb import keys
 from billing.adapters.dynamodb.items import Item
@@ -18,6 +19,7 @@ def put(write: Transaction, account: str, top_up: TopUp, *, version: int) -> Non
         **asdict(top_up),
         "cap": None if top_up.cap is None else top_up.cap.view(),
         "order": None if order is None else _order_row(order),
+        "waits_until": None if top_up.waits_until is None else rfc3339(top_up.waits_until),
         "stopped_at": None if top_up.stopped_at is None else rfc3339(top_up.stopped_at),
         **keys.in_due_index(account, None if order is None else order.began_at),
     }
@@ -35,9 +37,14 @@ def top_up_of(item: Item) -> TopUp:
         order=None if item["order"] is None else _order(item["order"]),
         attempts=item["attempts"],
         answered=item["answered"],
+        waits_until=_moment(item["waits_until"]),
         stopped=None if item["stopped"] is None else Because(item["stopped"]),
-        stopped_at=None if item["stopped_at"] is None else parse_rfc3339(item["stopped_at"]),
+        stopped_at=_moment(item["stopped_at"]),
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else parse_rfc3339(text)
 
 
 def _order_row(order: TopUpOrder) -> Item:

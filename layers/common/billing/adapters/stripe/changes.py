@@ -25,9 +25,6 @@ _OWN_END = "own_end"
 """In the metadata of what was to end by itself before the base's end came sooner."""
 
 
-_ENDED = ("canceled", "incomplete_expired")
-
-
 def plan_change(
     subscription_id: str, cycle: Cycle, *, price: str | None, quantity: int | None
 ) -> None:
@@ -221,7 +218,8 @@ def open_card_page(
 
 
 def apply_card(session_id: str, subscription_ids: list[str]) -> None:
-    """The card of a completed page pays from now on, and what is open is tried with it at once."""
+    """The card of a completed page pays from now on, and what is open is tried with it at once; but
+    not a top-up, of which is asked first whether it may still be charged."""
     with our_errors():
         session = client().v1.checkout.sessions.retrieve(session_id, {"expand": ["setup_intent"]})
         intent = session.setup_intent
@@ -235,7 +233,8 @@ def apply_card(session_id: str, subscription_ids: list[str]) -> None:
             _pay_with(subscription_id, method)
         unpaid = client().v1.invoices.list({"customer": customer, "status": "open"})
         for invoice in unpaid.auto_paging_iter():
-            _try_to_pay(invoice, method)
+            if not noted(invoice, "top_up"):
+                _try_to_pay(invoice, method)
 
 
 def pay_invoice(invoice_id: str) -> None:

@@ -92,24 +92,29 @@ def _of_session(session_id: str) -> Payment | None:
     if noted(session, "kind") != Kind.PACKAGE:
         return None
     paid = session.payment_status in ("paid", "no_payment_required")
-    return _payment(session, paid, session.amount_total or 0, session.payment_intent)
+    intent = session.payment_intent
+    charge = intent.latest_charge if isinstance(intent, stripe.PaymentIntent) else None
+    return _payment(session, paid, session.amount_total or 0, charge)
 
 
 def _of_invoice(invoice_id: str) -> Payment | None:
     """Only a top-up's: what Checkout made for a package belongs to its session."""
     invoice = client().v1.invoices.retrieve(
-        invoice_id, {"expand": ["payments.data.payment.payment_intent.latest_charge"]}
+        invoice_id, {"expand": ["payments.data.payment.payment_intent"]}
     )
     if not noted(invoice, "top_up"):
         return None
     made = invoice.payments.data if invoice.payments is not None else []
     intents = [each.payment.payment_intent for each in made if each.status == "paid"]
-    return _payment(invoice, invoice.status == "paid", invoice.total, next(iter(intents), None))
+    charge = None
+    if intents and isinstance(intents[0], stripe.PaymentIntent) and intents[0].latest_charge:
+        # Stripe expands no deeper.
+        charge = client().v1.charges.retrieve(_id(intents[0].latest_charge))
+    return _payment(invoice, invoice.status == "paid", invoice.amount_paid, charge)
 
 
-def _payment(subject: Any, paid: bool, amount: int, intent: Any) -> Payment:
-    """Of a session or an invoice; needs the intent's `latest_charge` expanded."""
-    charge = intent.latest_charge if isinstance(intent, stripe.PaymentIntent) else None
+def _payment(subject: Any, paid: bool, amount: int, charge: Any) -> Payment:
+    """Of a session or an invoice."""
     refunded = lost = contested = 0
     if isinstance(charge, stripe.Charge):
         refunded = charge.amount_refunded

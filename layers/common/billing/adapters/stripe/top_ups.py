@@ -3,6 +3,8 @@
 Nothing collects it by itself: it is paid by `pay`, or not at all.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,14 +17,18 @@ from billing.domain.money import Money
 from billing.domain.top_ups import TopUpOrder
 
 
+class Refused(Exception):
+    """Stripe does not make, or no longer has, such an invoice, however often it is asked."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """A top-up's invoice as it is now. `tried` says whether the card was asked, `coming` that the
-    bank answers later."""
+    """A top-up's invoice as it is now; `due` is what the card is charged. `tried` says whether it
+    was asked, `coming` that the bank answers later."""
 
     invoice: str
     status: str
-    total: Money
+    due: Money
     tried: bool
     coming: bool
 
@@ -34,7 +40,7 @@ class Charge:
         return cls(
             invoice=str(invoice.id),
             status=str(invoice.status),
-            total=Money(invoice.total, invoice.currency),
+            due=Money(invoice.amount_due, invoice.currency),
             tried=invoice.attempted,
             coming=any(
                 isinstance(each, stripe.PaymentIntent) and each.status == "processing"
@@ -47,7 +53,9 @@ def draft_invoice(
     order: TopUpOrder, account: str, person: str, base: str, *, automatic_tax: bool
 ) -> str:
     """A draft with the package on it, for who pays the subscription `base`; the same for the same
-    attempt. Raises KeySpent where Stripe keeps a failure: what there is of it charges nobody.
+    attempt. What there is of it where that fails charges nobody.
+
+    Raises KeySpent where Stripe keeps the failure; Refused.
     """
     key = f"top-up-{order.id}-{order.attempt}"
     price = price_id(order.price)
@@ -59,35 +67,37 @@ def draft_invoice(
         "wallet": person,
         "top_up": order.id,
     }
-    with our_errors():
-        payer = client().v1.subscriptions.retrieve(base)
-        wanted: Any = {
-            "customer": str(payer.customer),
-            "currency": order.due.currency,
-            "collection_method": "charge_automatically",
-            "auto_advance": False,
-            "pending_invoice_items_behavior": "exclude",
-            "automatic_tax": {"enabled": automatic_tax},
-            "metadata": metadata,
-        }
-        if payer.default_payment_method is not None:
-            wanted["default_payment_method"] = str(payer.default_payment_method)
-        invoice = str(client().v1.invoices.create(wanted, {"idempotency_key": key}).id)
+    with our_errors(), _refusals():
+        customer = str(client().v1.subscriptions.retrieve(base).customer)
+        invoice = client().v1.invoices.create(
+            {
+                "customer": customer,
+                "currency": order.due.currency,
+                "collection_method": "charge_automatically",
+                "auto_advance": False,
+                "pending_invoice_items_behavior": "exclude",
+                "automatic_tax": {"enabled": automatic_tax},
+                "metadata": metadata,
+            },
+            {"idempotency_key": key},
+        )
         client().v1.invoice_items.create(
-            {"customer": str(payer.customer), "invoice": invoice, "pricing": {"price": price}},
+            {"customer": customer, "invoice": str(invoice.id), "pricing": {"price": price}},
             {"idempotency_key": f"{key}-item"},
         )
-    return invoice
+    return str(invoice.id)
 
 
 def find(invoice: str) -> Charge:
-    with our_errors():
+    """Raises Refused where it is gone."""
+    with our_errors(), _refusals():
         return _find(invoice)
 
 
 def finalize(invoice: str) -> Charge:
-    """Its total is fixed from here on, taxes included. Finds one that was finalised before."""
-    with our_errors():
+    """Its total is fixed from here on, taxes included. Finds one that was finalised before. Raises
+    Refused."""
+    with our_errors(), _refusals():
         try:
             client().v1.invoices.finalize_invoice(invoice, {"auto_advance": False})
         except stripe.InvalidRequestError:
@@ -97,11 +107,16 @@ def finalize(invoice: str) -> Charge:
         return _find(invoice)
 
 
-def pay(invoice: str) -> Charge:
-    """Charges the card on file; whether that worked shows in what the invoice is afterwards."""
+def pay(invoice: str, base: str) -> Charge:
+    """Charges the card that pays the subscription `base` now; whether that worked shows in what the
+    invoice is afterwards."""
     with our_errors():
+        wanted: Any = {"off_session": True}
+        method = client().v1.subscriptions.retrieve(base).default_payment_method
+        if method is not None:
+            wanted["payment_method"] = str(method)
         try:
-            client().v1.invoices.pay(invoice, {"off_session": True})
+            client().v1.invoices.pay(invoice, wanted)
         except (stripe.CardError, stripe.InvalidRequestError):
             # Declined, or the bank wants the customer, or no card is there; or paid meanwhile.
             return _find(invoice)
@@ -116,6 +131,14 @@ def give_up(invoice: str) -> Charge:
         except stripe.InvalidRequestError:
             return _find(invoice)
         return _find(invoice)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except stripe.InvalidRequestError as error:
+        raise Refused(error.code or str(error)) from error
 
 
 def _find(invoice: str) -> Charge:
