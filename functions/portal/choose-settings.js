@@ -160,6 +160,7 @@ function topUpPart({ catalog, billing, present, changed }) {
         unknown_currency: most,
         cap_too_low: most,
         no_access: on,
+        subscription_ending: on,
       };
     },
   };
@@ -167,8 +168,9 @@ function topUpPart({ catalog, billing, present, changed }) {
 }
 
 /** Why it cannot be switched on, or null. */
-function obstacleTo({ access }, offers, currency) {
+function obstacleTo({ access, subscription }, offers, currency) {
   if (!WORKING.has(access.state)) return "It needs a subscription. Subscribe, then switch it on.";
+  if (subscription?.ends_at) return "Your subscription is cancelled: nothing more is charged. Keep it, then switch it on.";
   return offers.length > 0 ? null : `No package is sold in ${currency.toUpperCase()}.`;
 }
 

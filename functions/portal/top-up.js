@@ -29,7 +29,7 @@ const STOPPED = {
   declined: ["Your card was declined, or your bank wanted your approval, on ", "Update your card, or buy credits yourself, then"],
   no_access: ["Your team's subscription had ended, or was cancelled, on ", "With a subscription that renews,"],
   not_sold: ["Its package was not sold any more on ", "Choose another one, and"],
-  refused: ["Our payment service refused to make an invoice for it on ", "If it goes on refusing, write to Support;"],
+  refused: ["Our payment service refused to make an invoice for it on ", "We look into that. Later,"],
 };
 
 /** What is to be said beyond the rule; `leave` is the button that forgets one that has stopped. */
@@ -63,7 +63,7 @@ export function whatItMeans(order, offer, known) {
 }
 
 function whatEnds({ status }) {
-  const still = status === "under_way" ? "What is being bought now still comes. " : "";
+  const still = status === "under_way" ? "What your card is just being charged for still comes. " : "";
   return `${still}Nothing more is bought by itself.`;
 }
 

@@ -90,7 +90,13 @@ def waiting(**more: Any) -> dict[str, Any]:
         ),
         (
             settings(status="stopped", stopped={**DECLINED, "because": "no_access"}),
-            "Your team had no subscription on 23 November 2026. With a subscription, switch it",
+            "Your team's subscription had ended, or was cancelled, on 23 November 2026. "
+            "With a subscription that renews, switch it on again.",
+        ),
+        (
+            settings(status="stopped", stopped={**DECLINED, "because": "refused"}),
+            "Our payment service refused to make an invoice for it on 23 November 2026. "
+            "We look into that. Later, switch it on again.",
         ),
         (
             settings(status="stopped", stopped={**DECLINED, "because": "not_sold"}),
@@ -259,7 +265,9 @@ def test_what_is_under_way_when_it_is_switched_off_still_comes(site: Site, page:
     dialog.get_by_label("Buy when").fill("300")
     expect(dialog).to_contain_text("One package is being bought now.")
     dialog.get_by_role("switch").uncheck()
-    expect(dialog).to_contain_text("What is being bought now still comes. Nothing more is bought")
+    expect(dialog).to_contain_text(
+        "What your card is just being charged for still comes. Nothing more is bought"
+    )
 
 
 def test_one_that_has_stopped_is_switched_on_again_with_what_was_chosen(
@@ -371,6 +379,7 @@ def test_yen_have_no_decimals(site: Site, page: Page) -> None:
         ((422, "package_too_small", "The package has fewer."), "Buy when"),
         ((422, "unknown_package", "No such package is sold."), "500 credits"),
         ((409, "no_access", "There is no subscription."), "Automatic top-up"),
+        ((409, "subscription_ending", "It is cancelled."), "Automatic top-up"),
     ],
 )
 def test_a_refusal_is_shown_where_it_belongs_and_nothing_typed_is_lost(
@@ -442,6 +451,17 @@ def test_while_it_is_being_saved_it_is_not_sent_a_second_time(site: Site, page: 
     held[0].fulfill(json=top_up_of("active"))
     expect(dialog).to_have_count(0)
     assert len(held) == 1
+
+
+def test_with_a_cancelled_subscription_the_switch_says_what_it_needs(
+    site: Site, page: Page
+) -> None:
+    billing = shapes.with_credits(shapes.subscribed(ends_at="2026-12-23T12:00:00Z"), 500)
+    toggle = ask(site, page, billing=billing).get_by_role("switch")
+    expect(toggle).to_be_disabled()
+    expect(toggle).to_have_accessible_description(
+        "Your subscription is cancelled: nothing more is charged. Keep it, then switch it on."
+    )
 
 
 def test_without_access_the_switch_says_what_it_needs(site: Site, page: Page) -> None:
