@@ -3,6 +3,7 @@
 from typing import Any
 
 import httpx
+import pytest
 
 from billing import runtime
 from billing.adapters.dynamodb import accounts, keys, ledger
@@ -75,3 +76,18 @@ def order(product: Product, intent: str, what: str, **given: Any) -> None:
     address = f"{product.sandbox}/sandbox/payments/{intent}/{what}"
     answer = httpx.post(address, json=given)
     assert answer.status_code == 200, answer.text
+
+
+def overtaken_by(patch: pytest.MonkeyPatch, meanwhile: Any) -> None:
+    """It commits once the next command has read."""
+    whole = accounts.load
+    done: list[None] = []
+
+    def load(account: str, **how: Any) -> Any:
+        rows = whole(account, **how)
+        if not done:
+            done.append(None)
+            meanwhile()
+        return rows
+
+    patch.setattr(accounts, "load", load)

@@ -2,21 +2,23 @@
 
 import csv
 import io
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from billing import runtime
-from billing.adapters.dynamodb import ledger
+from billing.adapters.dynamodb import accounts, keys, ledger, wallets
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.adapters.dynamodb.transaction import client as dynamodb
 from billing.domain import credits
 from billing.domain.credits import Credits
-from billing.domain.times import next_month, this_month
+from billing.domain.times import next_month, rfc3339, this_month
 from billing.usecases import credit_log
+from billing.usecases import credits as sending
 from tests.functions.product import Answer, Product
-from tests.functions.purse import ANA, cause, grant, move, send, wallet
+from tests.functions.purse import ANA, cause, grant, move, overtaken_by, send, wallet
 from tests.functions.team import claims, join
 
 
@@ -36,7 +38,7 @@ def log(product: Product, **query: str) -> Answer:
     return product.call("GET /credits/log", query=query)
 
 
-def told(answer: Answer) -> list[tuple[str, int, int]]:
+def told(answer: Answer) -> list[tuple[str, int, int | None]]:
     assert answer.status == 200, answer.text
     items = answer.json["items"]
     return [(each["kind"], each["credits"], each["balance_after"]) for each in items]
@@ -313,3 +315,56 @@ def test_the_log_tells_the_balance_that_a_busy_wallet_had(busy: Product, mia: st
     assert [each[2] for each in told(log(busy, member=mia, limit="2"))] == [355, 155]
     again = send(busy, mia, 1, key="k")
     assert send(busy, mia, 1, key="k").json == again.json
+
+
+def test_the_first_credits_of_somebody_have_a_balance_where_many_moved_at_once(
+    team: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mia = join(team)
+    grant(team, 1000)
+    monkeypatch.setattr(sending, "_EXACT_TRIES", 0)
+    for count in (100, 10):
+        send(team, mia, count)
+    assert [each[2] for each in told(team.call("GET /credits/log", claims=claims()))] == [110, 100]
+    assert [each[2] for each in told(log(team))] == [890, 900, 1000]
+
+
+def test_what_was_before_the_time_that_is_asked_for_is_not_taken_for_nothing(
+    team: Product, mia: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team.advance("PT1H")
+    since = rfc3339(runtime.now())
+    monkeypatch.setattr(sending, "_EXACT_TRIES", 0)
+    send(team, mia, 1)
+    assert [each[2] for each in told(log(team, **{"from": since}))] == [None]
+    assert [each[2] for each in told(log(team, limit="1"))] == [939]
+
+
+def test_what_follows_credits_that_came_in_a_crowd_is_behind_them_in_the_log(
+    team: Product, mia: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in the same second, and where the giver's entries are more than the receiver's."""
+    now = runtime.now()
+    monkeypatch.setattr(runtime, "now", lambda: now)
+    for _ in range(9):
+        grant(team, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(sending, "_EXACT_TRIES", 0)
+        send(team, mia, 100)
+    grant(team, 7, mia)
+    assert [each[2] for each in told(log(team, member=mia, limit="2"))] == [162, 155]
+
+
+def test_wallets_that_are_far_apart_are_brought_together_once(
+    team: Product, mia: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of many at once would else move one far beyond the other, and then the other it."""
+    ahead = replace(wallet(team), sequence=5_000)
+    write = Transaction()
+    version = accounts.load(team.account).version_of(keys.wallet_key(team.account, ANA))
+    wallets.put(write, team.account, ahead, version=version)
+    write.commit()
+    monkeypatch.setattr(sending, "_EXACT_TRIES", 0)
+    overtaken_by(monkeypatch, lambda: send(team, mia, 1))
+    send(team, mia, 1)
+    assert wallet(team).sequence == wallet(team, mia).sequence == 5_002

@@ -12,9 +12,10 @@ from billing.adapters.dynamodb.transaction import Transaction
 from billing.adapters.dynamodb.transaction import client as dynamodb
 from billing.domain.credits import effects
 from billing.domain.subscription import Status
+from billing.usecases import credits as sending
 from tests.factories import subscription
 from tests.functions.product import Product
-from tests.functions.purse import ANA, entries, grant, send, wallet
+from tests.functions.purse import ANA, entries, grant, overtaken_by, send, wallet
 from tests.functions.team import MIA, accept, claims, invite, join, record, remove
 
 
@@ -280,6 +281,17 @@ def test_nobody_is_told_who_does_not_want_to(team: Product, mia: str) -> None:
     send(team, mia, 1000)
     assert told_low(team) == []
     assert team.call("GET /credits").json["wallet"]["alert_below"] is None
+
+
+def test_an_alert_that_is_set_meanwhile_is_told_in_a_busy_wallet_too(
+    team: Product, mia: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sending, "_EXACT_TRIES", 0)
+        overtaken_by(patch, lambda: alert_below(team, 950))
+        assert send(team, mia, 100).status == 201
+    assert team.sweep()["failed"] == 0
+    assert told_low(team) == [{"wallet": ANA, "balance": 900, "below": 950}]
 
 
 @pytest.mark.parametrize("below", [0, -1, 1.5, "10"])

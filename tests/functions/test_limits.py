@@ -13,7 +13,7 @@ from billing.domain.errors import BillingError
 from billing.usecases import credits as recording
 from billing.usecases.holds import hold_credits, settle_hold
 from tests.functions.product import Answer, Product
-from tests.functions.purse import ANA, grant, send, wallet
+from tests.functions.purse import ANA, grant, overtaken_by, send, wallet
 from tests.functions.team import BEN, MIA, accept, claims, invite, join, remove
 
 GRACE = timedelta(days=14)
@@ -255,18 +255,3 @@ def test_the_first_of_a_month_that_is_overtaken_by_a_return_begins_anew_all_the_
     overtaken_by(monkeypatch, lambda: give_back(team, 10))
     hold(team, mia, 12, "two")
     assert wallet(team, mia).used == 12
-
-
-def overtaken_by(patch: pytest.MonkeyPatch, meanwhile: Any) -> None:
-    """It commits once the next command has read."""
-    whole = accounts.load
-    done: list[None] = []
-
-    def load(account: str, **how: Any) -> Any:
-        rows = whole(account, **how)
-        if not done:
-            done.append(None)
-            meanwhile()
-        return rows
-
-    patch.setattr(accounts, "load", load)

@@ -16,10 +16,11 @@ from billing.adapters.stripe import top_ups as charges
 from billing.adapters.stripe.snapshots import noted
 from billing.domain.errors import Unavailable
 from billing.domain.times import next_month, parse_rfc3339
+from billing.usecases import credits as sending
 from billing.usecases import top_ups as answering
 from tests.factories import event_file
 from tests.functions.product import BANK_DEBIT, FAILS_AT_RENEWAL, VISA, Begin, Product
-from tests.functions.purse import ANA, buy, entries, grant, order, send, wallet
+from tests.functions.purse import ANA, buy, entries, grant, order, overtaken_by, send, wallet
 
 BEA = "user-bea"
 NEEDS_APPROVAL = "4000002760003184"
@@ -464,6 +465,18 @@ def crowded() -> Callable[..., None]:
         whole(self, **more)
 
     return commit
+
+
+def test_switched_on_while_a_busy_wallet_falls_it_buys(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch_off(shop)
+    with monkeypatch.context() as patch:
+        patch.setattr(sending, "_EXACT_TRIES", 0)
+        overtaken_by(patch, lambda: choose(shop))
+        fall(shop)
+    assert shop.sweep() == {"done": 1, "failed": 0}
+    assert (wallet(shop).available, statuses(shop)) == (600, ["paid"])
 
 
 @pytest.mark.parametrize(

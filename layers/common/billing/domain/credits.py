@@ -275,9 +275,10 @@ def effects(entry: Entry, person: str) -> dict[str, int]:
     return found
 
 
-def with_balances(entries: Sequence[Entry]) -> list[Entry]:
-    """Entries, newest first, with the balances that those before them in the same wallets tell."""
-    known: dict[str, int] = {}
+def with_balances(entries: Sequence[Entry], before: Mapping[str, int]) -> list[Entry]:
+    """Entries, newest first, with the balances that those before them in the same wallets tell;
+    `before` all of them these people had as many, and of others it is not known."""
+    known = dict(before)
     told: list[Entry] = []
     for entry in reversed(entries):
         sides = {"source_after": entry.source, "target_after": entry.target}

@@ -56,13 +56,15 @@ def read_log(
     for entry in listed:
         if len(found) == limit or len(seen) == _LOOKED_AT:
             following = ledger.position(seen[-1])
-            listed = chain([entry], islice(listed, _BEHIND))
+            listed = chain([entry], listed)
             break
         seen.append(entry)
         if shown.includes(entry):
             found.append(entry)
     if any(_unsure(entry) for entry in found):
-        complete = {entry.id: entry for entry in with_balances([*seen, *listed])}
+        behind = list(islice(listed, _BEHIND))
+        known = {} if next(listed, None) else _beginning(rows, shown, [*seen, *behind])
+        complete = {entry.id: entry for entry in with_balances([*seen, *behind], known)}
         found = [complete[entry.id] for entry in found]
     return found, following
 
@@ -124,9 +126,8 @@ def _keep(account: str, person: str | None, month: str, days: Days) -> None:
 
 
 def _listed(rows: AccountRows, shown: Shown, now: datetime, *, page: int) -> Iterator[Entry]:
-    assert rows.account is not None
     until = now + _CLOCKS_DIFFER if shown.until is None else min(shown.until, now + _CLOCKS_DIFFER)
-    since = rows.account.created_at - _CLOCKS_DIFFER
+    since = _first_moment(rows)
     before: str | datetime = until
     if shown.cursor is not None:
         before = min(shown.cursor, rfc3339(until))
@@ -137,6 +138,24 @@ def _listed(rows: AccountRows, shown: Shown, now: datetime, *, page: int) -> Ite
         before=before,
         page=page,
     )
+
+
+def _first_moment(rows: AccountRows) -> datetime:
+    """Before every entry."""
+    assert rows.account is not None
+    return rows.account.created_at - _CLOCKS_DIFFER
+
+
+def _beginning(rows: AccountRows, shown: Shown, entries: list[Entry]) -> dict[str, int]:
+    """Of whose wallets the list that ends with `entries` has everything: these began with
+    nothing."""
+    if shown.since is not None and shown.since > _first_moment(rows):
+        return {}
+    owner = _owner(rows, shown.person)
+    if owner is not None:
+        return {owner: 0}
+    people = {person for entry in entries for person in (entry.source, entry.target)}
+    return dict.fromkeys(filter(None, people), 0)
 
 
 def _owner(rows: AccountRows, person: str | None) -> str | None:

@@ -18,6 +18,7 @@ _NUMBERS = (
     "clawed_back",
     "used",
 )
+_APART = 1000
 
 
 def find(account: str, person: str) -> Wallet | None:
@@ -46,13 +47,23 @@ def put(write: Transaction, account: str, wallet: Wallet, *, version: int) -> No
 def add(write: Transaction, account: str, before: Wallet, after: Wallet) -> None:
     """The same difference to the wallet as it is by then, if it is open as it was and has what is
     taken, and if so much more may still be used. Whether it gets low by that is not known here:
-    somebody looks. Fails as StaleWrite."""
+    somebody looks, if its owner has chosen no other numbers meanwhile. Fails as StaleWrite."""
     changes = {
         name: getattr(after, name) - getattr(before, name)
         for name in _NUMBERS
         if getattr(after, name) != getattr(before, name)
     }
-    where: Item = {"open": before.open}
+    where: Item = {
+        "open": before.open,
+        "alert_below": before.alert_below,
+        "top_up_below": before.top_up_below,
+    }
+    # Behind the entry's, so that what follows it in this wallet gets a higher one.
+    behind = after.sequence - before.sequence
+    if behind > _APART:
+        # Added by each of many at once it would come far beyond the other wallet's, which would
+        # then be far behind: so one brings them together.
+        where["sequence"] = before.sequence
     at_most: dict[str, int] = {}
     sets: Item = {}
     if "held" in changes:
@@ -65,7 +76,7 @@ def add(write: Transaction, account: str, before: Wallet, after: Wallet) -> None
         at_most["used"] = before.limit - (after.used - before.used)
     write.add(
         keys.wallet_key(account, before.person),
-        {**changes, "sequence": 1},
+        {**changes, "sequence": behind},
         at_least={name: -change for name, change in changes.items() if change < 0},
         at_most=at_most,
         where=where,
