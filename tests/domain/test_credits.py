@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from billing.domain import credits
 from billing.domain.credits import Cause, Credits, EntryKind, Hold, Movement, Wallet, effects
-from billing.domain.errors import BillingError, RuleRefused
+from billing.domain.errors import BillingError, Conflict, RuleRefused
 from tests.factories import NOON
 
 CAUSE = Cause(id="one", account="acme", by="ana", now=NOON)
@@ -37,6 +37,14 @@ def test_no_more_is_sent_or_held_than_there_is() -> None:
         credits.transfer(ANA, MIA, Credits(101), CAUSE)
     with pytest.raises(BillingError, match="insufficient_credits"):
         credits.hold(ANA, Credits(101), CAUSE)
+
+
+def test_a_removed_members_credits_are_not_used_and_a_dispute_sets_them_aside() -> None:
+    dormant = replace(ANA, open=False)
+    with pytest.raises(BillingError, match="member_not_active") as told:
+        credits.hold(dormant, Credits(10), CAUSE)
+    assert isinstance(told.value, Conflict)
+    assert credits.set_aside(dormant, Credits(10), CAUSE).wallets["ana"].held == 10
 
 
 def test_what_is_clawed_back_after_it_was_used_is_owed_and_paid_off_first() -> None:

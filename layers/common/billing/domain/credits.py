@@ -40,11 +40,12 @@ class Wallet:
     """A person's credits. `balance` is below 0 by what is owed: credits that were clawed back
     after they had been used. It is the first thing that any credits to come pay off.
 
-    `open` says whether credits can be sent to it: the membership is active. `alerted` says whether
-    its owner has been told that the balance is below `alert_below`, 0 for never. `fell` names the
-    entry by which it fell below `top_up_below`, 0 for no top-up, for as long as it is that low;
-    `look_at` is when somebody has to see to that. `sequence` orders entries: each has a higher one
-    than every entry before it in either of its wallets, and `at` is the time of the last.
+    `open` says whether credits can be sent to it and used from it: the membership is active.
+    `alerted` says whether its owner has been told that the balance is below `alert_below`, 0 for
+    never. `fell` names the entry by which it fell below `top_up_below`, 0 for no top-up, for as
+    long as it is that low; `look_at` is when somebody has to see to that. `sequence` orders
+    entries: each has a higher one than every entry before it in either of its wallets, and `at` is
+    the time of the last.
 
     `used` is what was held for use in the month `used_month` (`2026-11`), less what was returned of
     that; at most `limit` may be, where there is one.
@@ -232,7 +233,9 @@ def transfer(source: Wallet, target: Wallet, credits: Credits, cause: Cause) -> 
 
 def hold(wallet: Wallet, credits: Credits, cause: Cause) -> Movement:
     """Sets credits aside for use, until they are spent or returned; they count as used from now
-    on. Raises RuleRefused `insufficient_credits`, `limit_reached`."""
+    on. Raises Conflict `member_not_active`; RuleRefused `insufficient_credits`, `limit_reached`."""
+    if not wallet.open:
+        raise Conflict("member_not_active", "Credits are used by active members only.")
     _require(wallet, credits)
     return set_aside(wallet.using(credits, _time(cause, wallet)), credits, cause)
 

@@ -27,8 +27,8 @@ def hold_credits(
     """Sets credits of the person's own wallet aside, once for one command; the entry names the
     hold.
 
-    Raises Conflict `no_access`, `idempotency_key_reused`; RuleRefused `insufficient_credits`,
-    `limit_reached`; Unavailable.
+    Raises Conflict `no_access`, `member_not_active`, `idempotency_key_reused`; RuleRefused
+    `insufficient_credits`, `limit_reached`; Unavailable.
     """
     month = ""
     rows = accounts.load(account)
