@@ -181,10 +181,7 @@ def _hindrance(
         counted = top_up.counting(charge.due)
         if why is not None or counted == top_up:
             return why
-        write = Transaction()
-        version = rows.version_of(keys.top_up_key(account, person))
-        top_ups.put(write, account, counted, version=version)
-        if _committed(write):
+        if _changed(rows, counted):
             return None
     raise unavailable()
 
@@ -196,10 +193,7 @@ def _edited(account: str, person: str, edit: Callable[[TopUp], TopUp]) -> TopUp:
         wanted = edit(present)
         if wanted == present:
             return present
-        write = Transaction()
-        version = rows.version_of(keys.top_up_key(account, person))
-        top_ups.put(write, account, wanted, version=version)
-        if _committed(write):
+        if _changed(rows, wanted):
             return wanted
     raise unavailable()
 
@@ -242,13 +236,23 @@ def _put(
     now: datetime,
 ) -> None:
     if top_up != rows.top_ups.get(top_up.person, TopUp(person=top_up.person)):
-        version = rows.version_of(keys.top_up_key(rows.id, top_up.person))
-        top_ups.put(write, rows.id, top_up, version=version)
+        _put_top_up(write, rows, top_up)
     version = rows.version_of(keys.wallet_key(rows.id, wallet.person))
     wallets.put(write, rows.id, wallet, version=version)
     if told is not None:
         type_, facts = told
         history.append(write, rows.id, Event(type=type_, at=now, by=SCHEDULE, facts=facts))
+
+
+def _put_top_up(write: Transaction, rows: AccountRows, top_up: TopUp) -> None:
+    version = rows.version_of(keys.top_up_key(rows.id, top_up.person))
+    top_ups.put(write, rows.id, top_up, version=version)
+
+
+def _changed(rows: AccountRows, top_up: TopUp) -> bool:
+    write = Transaction()
+    _put_top_up(write, rows, top_up)
+    return _committed(write)
 
 
 def _committed(write: Transaction) -> bool:
