@@ -1,7 +1,10 @@
 """The page, its assets and the OpenAPI document."""
 
+import re
+
 import pytest
 
+from tests.functions.conftest import ROOT
 from tests.functions.product import Answer, Product
 
 ASSETS = ["billing-tab.js", "billing-tab.css", "mark.svg"]
@@ -39,6 +42,13 @@ def test_the_page_has_no_inline_script_or_style(page: Answer) -> None:
     assert "style=" not in page.text
     assert " onclick=" not in page.text
     assert page.text.count("<script") == page.text.count('<script type="module" src=')
+
+
+def test_every_module_is_asked_for_at_once(page: Answer) -> None:
+    """Or each would be asked for only after the one that imports it has come."""
+    preloaded = re.findall(r'rel="modulepreload" href="/assets/([\w-]+\.js)"', page.text)
+    modules = {each.name for each in (ROOT / "functions" / "portal").glob("*.js")}
+    assert sorted(preloaded) == sorted(modules - {"page.js"})
 
 
 @pytest.mark.parametrize("name", ASSETS)
