@@ -73,7 +73,7 @@ def pay_invoice(request: Request) -> PaymentView:
     """Charges the card on file; 402 with a page where the customer must act"""
     caller, invoice_id = request.caller(), request.path("id")
     invoice = _find(caller.account, invoice_id)
-    command = Command(request.command_id(), invoice_id)
+    command = Command(request.command_id(), request.fingerprint(invoice_id))
     return {"status": pay(caller.account, caller.subject, command, invoice, runtime.now())}
 
 

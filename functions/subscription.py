@@ -42,7 +42,7 @@ def change_plan(request: Request, wanted: PlanChoice) -> PlanChangeView:
 @api.route("POST /subscription/card", Who.MANAGER, gives=LinkView, status=201, idempotent=True)
 def open_card_page(request: Request) -> LinkView:
     """The hosted page for a new card, which then pays everything, open invoices at once"""
-    command = Command(request.command_id(), "")
+    command = Command(request.command_id(), request.fingerprint("card"))
     return_to = _PAGE_URL or f"{request.origin}/"
     return subscription.open_card_page(request.caller().account, command, return_to, runtime.now())
 

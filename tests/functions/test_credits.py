@@ -169,6 +169,19 @@ def test_the_same_key_with_another_body_is_a_conflict_with_the_same_the_first_an
     assert wallet(team, mia).balance == 1000
 
 
+def test_another_manager_with_the_same_key_does_not_get_the_first_ones_answer(
+    team: Product, mia: str
+) -> None:
+    """Their credits do not move, so they must not read that they did."""
+    bea: dict[str, str | None] = {"sub": "user-bea", "email": "bea@acme.test"}
+    team.call("GET /credits", claims=bea)
+    send(team, "user-bea", 50)
+    assert send(team, mia, 10, key="one").status == 201
+    other = send(team, mia, 10, key="one", claims=bea)
+    assert (other.status, other.code) == (409, "idempotency_key_reused")
+    assert wallet(team, mia).balance == 10
+
+
 def test_the_first_answer_comes_again_also_a_year_later_and_when_it_would_be_refused(
     team: Product, mia: str
 ) -> None:

@@ -144,6 +144,8 @@ def test_the_same_deal_under_the_same_key_is_one_deal(subscribed: Product) -> No
     first = agree(subscribed, 5, key="one")
     assert agree(subscribed, 5, key="one").json == first.json
     assert agree(subscribed, 6, key="one").code == "idempotency_key_reused"
+    another = agree(subscribed, 5, key="one", claims={"sub": "user-omar"})
+    assert another.code == "idempotency_key_reused"
     assert agree(subscribed, 5, key="two").json == first.json
     assert totals(subscribed) == [5 * A_YEAR, 5900]
 

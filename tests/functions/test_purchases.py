@@ -127,6 +127,14 @@ def test_the_same_key_opens_the_same_page(shop: Product) -> None:
     assert (other.status, other.code) == (409, "idempotency_key_reused")
 
 
+def test_another_manager_does_not_get_the_page_whose_credits_are_the_first_ones(
+    shop: Product,
+) -> None:
+    open_page(shop, key="one")
+    bea: dict[str, str | None] = {"sub": "user-bea", "email": "bea@acme.test"}
+    assert open_page(shop, key="one", claims=bea).code == "idempotency_key_reused"
+
+
 def test_a_timeout_with_unknown_outcome_and_another_try_make_one_page(shop: Product) -> None:
     shop.order_faults([("POST", "/v1/checkout/sessions", "timeout_after")] * 3)
     assert open_page(shop, key="one").code == "stripe_unavailable"

@@ -263,6 +263,14 @@ def test_a_new_card_pays_from_now_on(subscribed: Product) -> None:
     assert plan(subscribed)["status"] == "active"
 
 
+def test_a_page_for_a_card_is_the_one_managers_who_asked_for_it(subscribed: Product) -> None:
+    first = subscribed.command("POST /subscription/card", key="one")
+    assert subscribed.command("POST /subscription/card", key="one").json == first.json
+    bea: dict[str, str | None] = {"sub": "user-bea", "email": "bea@acme.test"}
+    other = subscribed.command("POST /subscription/card", key="one", claims=bea)
+    assert other.code == "idempotency_key_reused"
+
+
 def test_a_new_card_settles_an_open_invoice_at_once(overdue: Product) -> None:
     new_card(overdue)
     overdue.catch_up()

@@ -254,9 +254,11 @@ class Request:
         parts = (account, self.route, self.idempotency_key())
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40]
 
-    def fingerprint(self) -> str:
-        """The same for bodies that say the same."""
-        canonical = json.dumps(self.json(), sort_keys=True, separators=(",", ":"))
+    def fingerprint(self, about: str | None = None) -> str:
+        """The same where the same person asks the same: the body says what, or `about`."""
+        asked = self.json() if about is None else about
+        said = [str(self._claims()["sub"]), asked]
+        canonical = json.dumps(said, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 

@@ -23,7 +23,8 @@ class AlreadyDone(Exception):
 class Command:
     """What a client asked for under one Idempotency-Key.
 
-    `id` is derived from the account, the route and the key; `fingerprint` from the body.
+    `id` is derived from the account, the route and the key; `fingerprint` from who asks and
+    what.
     """
 
     id: str
@@ -39,7 +40,8 @@ class Accepted:
 
 
 def find_command(account: str, command: Command) -> Accepted | None:
-    """Raises Conflict `idempotency_key_reused` if the key came with another body before."""
+    """Raises Conflict `idempotency_key_reused` if the key came with another request, or from
+    somebody else, before."""
     row = reading.get(keys.command_key(account, command.id))
     if row is None:
         return None
