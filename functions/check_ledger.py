@@ -13,12 +13,12 @@ _NEEDED_TO_FINISH_MS = 120_000
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
-    """Tells how many accounts were checked and how many numbers do not agree; the next run goes on
-    where this one was cut off."""
-    checked, found = check_some(
+    """Tells how many accounts were checked, for how many that failed, and how many numbers do not
+    agree; the next run goes on where this one was cut off."""
+    done = check_some(
         runtime.now(), lambda: context.get_remaining_time_in_millis() > _NEEDED_TO_FINISH_MS
     )
-    for each in found:
+    for each in done.mismatches:
         logger.error(
             "mismatch",
             extra={
@@ -29,5 +29,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
                 "summed": each.summed,
             },
         )
-    logger.info("checked", extra={"accounts": checked, "mismatches": len(found)})
-    return {"accounts": checked, "mismatches": len(found)}
+    told = {
+        "accounts": done.accounts,
+        "failed": done.failed,
+        "mismatches": len(done.mismatches),
+    }
+    logger.info("checked", extra=told)
+    return told

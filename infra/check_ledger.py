@@ -2,8 +2,8 @@
 
     TABLE_NAME=… LEDGER_TABLE_NAME=… python -m infra.check_ledger
 
-with credentials of AWS that may read both tables. Prints a line for each number that does not agree
-and fails if there is one.
+with credentials of AWS that may read both tables. Prints a line for each number that does not
+agree, and for each account that cannot be checked, and fails if there is one.
 """
 
 import sys
@@ -18,22 +18,31 @@ from billing.usecases.proof import check_account  # noqa: E402
 
 
 def main() -> int:
-    """How many numbers do not agree."""
+    """How many numbers do not agree, and accounts cannot be checked."""
     wrong = checked = 0
     for shard in range(LEDGER_SHARDS):
         last = None
         while page := checks.page(shard, before=last, limit=100):
             for account in page:
-                for each in check_account(account, runtime.now()):
-                    wrong += 1
-                    sys.stdout.write(
-                        f"{each.account} {each.person} {each.number}: "
-                        f"{each.kept} kept, {each.summed} by its entries\n"
-                    )
+                lines = _what_is_wrong(account)
+                wrong += len(lines)
+                sys.stdout.writelines(f"{line}\n" for line in lines)
             checked += len(page)
             last = page[-1]
-    sys.stdout.write(f"{checked} accounts checked, {wrong} numbers do not agree\n")
+    sys.stdout.write(f"{checked} accounts looked at, {wrong} times something does not agree\n")
     return wrong
+
+
+def _what_is_wrong(account: str) -> list[str]:
+    try:
+        found = check_account(account, runtime.now())
+    except Exception as error:
+        return [f"{account} cannot be checked: {error!r}"]
+    return [
+        f"{each.account} {each.person} {each.number}: "
+        f"{each.kept} kept, {each.summed} by its entries"
+        for each in found
+    ]
 
 
 if __name__ == "__main__":

@@ -28,6 +28,10 @@ def spent(team: Product, monkeypatch: pytest.MonkeyPatch) -> Product:
     return team
 
 
+class Killed(BaseException):
+    """The function's time is up: nothing of ours runs any more."""
+
+
 def run(milliseconds: int = 900_000) -> dict[str, int]:
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: milliseconds)
     return check_ledger.handler(event_file("check_ledger"), context)
@@ -91,6 +95,50 @@ def test_a_run_that_is_cut_off_is_continued_by_the_next_one(
         context = SimpleNamespace(get_remaining_time_in_millis=left.pop)
         check_ledger.handler(event_file("check_ledger"), context)
     assert (sorted(seen), len(seen)) == (first, everyone)
+
+
+def test_an_account_that_cannot_be_checked_is_told_and_keeps_no_other_waiting(
+    spent: Product, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(4):
+        spent.beside(f"{spent.account}-{number}").billing()
+    everyone = run()["accounts"]
+    whole = ledger.newest_first
+
+    def unreadable(account: str, **how: Any) -> Any:
+        if account == spent.account:
+            raise ValueError("credits that move are a whole number from 1, not 0")
+        return whole(account, **how)
+
+    monkeypatch.setattr(ledger, "newest_first", unreadable)
+    assert run() == {"accounts": everyone - 1, "mismatches": 0, "failed": 1}
+    assert '"Alert":[1.0]' in capsys.readouterr().out.replace(" ", "")
+    assert command.main() == 1
+    assert f"{spent.account} cannot be checked" in capsys.readouterr().out
+
+
+def test_a_run_that_dies_is_continued_close_to_where_it_was(
+    spent: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ends it leaves no account behind for good."""
+    for number in range(7):
+        spent.beside(f"{spent.account}-{number}").billing()
+    everyone = run()["accounts"]
+    monkeypatch.setattr(proof, "_SAVED_EVERY", 3)
+    seen: list[str] = []
+
+    def look(account: str, now: Any) -> list[Any]:
+        if len(seen) == 7:
+            raise Killed
+        seen.append(account)
+        return []
+
+    monkeypatch.setattr(proof, "check_account", look)
+    with pytest.raises(Killed):
+        run()
+    monkeypatch.setattr(proof, "check_account", lambda account, now: seen.append(account) or [])
+    assert run()["accounts"] == everyone - 6
+    assert len(set(seen)) == everyone
 
 
 def test_the_command_checks_the_whole_table_and_fails_on_a_mismatch(

@@ -1,9 +1,10 @@
 """Proving the ledger: every wallet is the sum of its entries, account by account."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from aws_lambda_powertools import Logger
 
 from billing import runtime
 from billing.adapters.alerts import alert
@@ -12,11 +13,14 @@ from billing.adapters.dynamodb.keys import LEDGER_SHARDS
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
 from billing.domain.credits import Wallet, effects
 
+_logger = Logger(child=True)
+
 _LOOKS = 4
 _WAIT_SECONDS = 2.0
 """Between looks: an index is behind its table for a moment, and credits go on moving."""
 
 _PAGE = 100
+_SAVED_EVERY = 25
 _CLOCKS_DIFFER = timedelta(days=1)
 _NUMBERS = ("balance", "held", "granted", "received", "sent", "spent", "clawed_back")
 
@@ -30,6 +34,15 @@ class Mismatch:
     number: str
     kept: int
     summed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """How many accounts were checked, and what was found; for how many that failed."""
+
+    accounts: int = 0
+    failed: int = 0
+    mismatches: tuple[Mismatch, ...] = ()
 
 
 def check_account(account: str, now: datetime) -> list[Mismatch]:
@@ -56,30 +69,48 @@ def check_account(account: str, now: datetime) -> list[Mismatch]:
     return found
 
 
-def check_some(now: datetime, time_left: Callable[[], bool]) -> tuple[int, list[Mismatch]]:
-    """Goes on where the last run was cut off; how many accounts it checked, and what it found.
-
-    What it finds is told to a person.
-    """
+def check_some(now: datetime, time_left: Callable[[], bool]) -> Checked:
+    """Goes on where the last run was cut off. What does not agree, and an account that cannot be
+    checked, is told to a person."""
     shard, last, version = checks.load_progress()
     reached = (shard, last)
-    checked = 0
-    found: list[Mismatch] = []
+    done = Checked()
     for place in _places_from(shard, last):
         if not time_left():
             break
-        for each in check_account(place[1], now):
-            found.append(each)
-            alert("a wallet is not the sum of its entries", account=place[1], wallet=each.person)
-        checked, reached = checked + 1, place
+        done = _checked(done, place[1], now)
+        reached = place
+        if (done.accounts + done.failed) % _SAVED_EVERY == 0:
+            version = _saved(*reached, version)
     else:
         reached = (0, None)
+    _saved(*reached, version)
+    return done
+
+
+def _checked(before: Checked, account: str, now: datetime) -> Checked:
+    try:
+        found = check_account(account, now)
+    except Exception:
+        # Whatever it is, the accounts behind it are checked as well.
+        _logger.exception("not checked", extra={"account": account})
+        alert("an account's ledger cannot be checked", account=account)
+        return replace(before, failed=before.failed + 1)
+    for each in found:
+        alert("a wallet is not the sum of its entries", account=account, wallet=each.person)
+    return replace(before, accounts=before.accounts + 1, mismatches=(*before.mismatches, *found))
+
+
+def _saved(shard: int, account: str | None, version: int) -> int:
+    """The row's version from then on."""
     write = Transaction()
-    checks.put_progress(write, *reached, version=version)
-    # Another run at the same time has gone as far.
-    with suppress(StaleWrite):
+    checks.put_progress(write, shard, account, version=version)
+    try:
         write.commit()
-    return checked, found
+    except StaleWrite:
+        # Another run at the same time has gone as far.
+        return version
+    return version + 1
 
 
 def _places_from(shard: int, last: str | None) -> Iterator[tuple[int, str]]:
