@@ -220,9 +220,37 @@ def test_partial_refunds_claw_back_their_share_and_all_of_them_everything(shop: 
 def test_a_refund_that_fails_gives_back_what_it_took(shop: Product) -> None:
     intent = buy(shop)
     shop.catch_up()
-    order(shop, intent, "refund", fail=True)
-    events = shop.happened("charge.refunded", "refund.failed")
-    shop.deliver(events)
+    order(shop, intent, "refund")
+    shop.deliver(shop.happened("charge.refunded"))
+    assert (wallet(shop).available, wallet(shop).clawed_back) == (0, 500)
+    order(shop, intent, "fail-refund")
+    shop.deliver(shop.happened("refund.failed"))
+    assert (wallet(shop).available, wallet(shop).clawed_back) == (500, 0)
+    assert kinds(shop) == ["grant", "clawback", "return"]
+
+
+def test_who_saw_a_refund_before_it_failed_records_it_no_more(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the one who saw it fail found nothing to do."""
+    intent = buy(shop)
+    shop.catch_up()
+    order(shop, intent, "refund")
+    [refunded] = shop.happened("charge.refunded")
+    whole = payments.payment_of
+    overtaken: list[str] = []
+
+    def overtaking(purchase: str) -> Any:
+        found = whole(purchase)
+        if not overtaken:
+            overtaken.append(purchase)
+            order(shop, intent, "fail-refund")
+            [failed] = shop.happened("refund.failed")
+            assert shop.record(failed) == []
+        return found
+
+    monkeypatch.setattr(payments, "payment_of", overtaking)
+    assert shop.record(refunded) == []
     assert (wallet(shop).available, wallet(shop).clawed_back) == (500, 0)
 
 

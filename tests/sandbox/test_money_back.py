@@ -58,6 +58,16 @@ def test_a_refund_that_fails_is_taken_back(shop: Shop) -> None:
     assert "refund.failed" in types(shop, 3)
 
 
+def test_a_refund_may_fail_later(shop: Shop) -> None:
+    intent = sold(shop)
+    assert shop.order(f"payments/{intent}/fail-refund", {}).status_code == 400
+    for amount in (900, 1000):
+        shop.order(f"payments/{intent}/refund", {"amount": amount})
+    failed = shop.order(f"payments/{intent}/fail-refund", {}).json()
+    assert (failed["status"], failed["amount"]) == ("failed", 1000)
+    assert charge(shop, intent).amount_refunded == 900
+
+
 @pytest.mark.parametrize(
     ("outcome", "told"),
     [

@@ -117,6 +117,17 @@ def refund_payment(sandbox: Sandbox, intent: str, order: Body) -> Body:
     return sandbox.work(refund)
 
 
+def fail_refund(sandbox: Sandbox, intent: str, order: Body) -> Body:
+    """The newest refund of the payment that has succeeded fails after all."""
+    _allow(order, set())
+
+    def fail(world: World) -> Body:
+        charge = refunds.charge_of(world, world.get("payment_intent", intent))
+        return refunds.fail(world, refunds.newest_of(world, charge))
+
+    return sandbox.work(fail)
+
+
 def dispute_payment(sandbox: Sandbox, intent: str, order: Body) -> Body:
     """Opens a dispute; with `{"outcome": "won"}` or `"lost"` closes it, opened before or not."""
     _allow(order, {"outcome", "reason"})

@@ -115,6 +115,11 @@ def _orders(sandbox: Sandbox) -> list[Route]:
             lambda r, order: orders.refund_payment(sandbox, named(r, "intent"), order),
         ),
         route(
+            "/payments/{intent}/fail-refund",
+            "POST",
+            lambda r, order: orders.fail_refund(sandbox, named(r, "intent"), order),
+        ),
+        route(
             "/payments/{intent}/dispute",
             "POST",
             lambda r, order: orders.dispute_payment(sandbox, named(r, "intent"), order),

@@ -52,6 +52,15 @@ def refunds_of(world: World, charge: Body) -> Body:
     return listed(found, f"/v1/charges/{charge['id']}/refunds")
 
 
+def newest_of(world: World, charge: Body) -> Body:
+    """Of those that succeeded."""
+    found = world.find("refund", "json_extract(body, '$.charge') = ?", charge["id"])
+    succeeded = [each for each in found if each["status"] == "succeeded"]
+    if not succeeded:
+        raise InvalidRequest(f"Charge {charge['id']} has no refund that succeeded.")
+    return succeeded[0]
+
+
 def charge_of(world: World, intent: Body) -> Body:
     if intent["status"] != "succeeded":
         raise Refused(

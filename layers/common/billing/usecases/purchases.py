@@ -12,7 +12,9 @@ from billing.domain.credits import Entry, EntryKind, Movement, Wallet
 from billing.domain.purchases import Payment, grant_id, granting, settle
 
 
-def record_purchase(purchase_id: str, account: str, write: Transaction) -> None:
+def record_purchase(
+    purchase_id: str, account: str, write: Transaction, *, reversal: bool = False
+) -> None:
     """The credits of a purchase that was paid, and what a refund or a dispute takes of them; a
     top-up that was under way is done."""
     purchase, version = purchases.load(account, purchase_id)
@@ -30,7 +32,8 @@ def record_purchase(purchase_id: str, account: str, write: Transaction) -> None:
     wallet = moved.wallets[wallet.person]
     left = _left(rows, granted, payment, wallet, now) if payment.contested else 0
     settled, more = settle(purchase, payment, wallet, left, account, now)
-    if settled != purchase:
+    if settled != purchase or reversal:
+        # Also where nothing is to do: who saw the payment earlier must not record that any more.
         purchases.put(write, account, settled, version=version)
         moved = moved.then(more)
     if moved.entries:
@@ -45,7 +48,7 @@ def record_reversal(event: StripeEvent, account: str, write: Transaction) -> Non
     """A refund or a dispute: of a package, or of nothing that gave credits."""
     purchase_id = payments.purchase_of(event)
     if purchase_id is not None:
-        record_purchase(purchase_id, account, write)
+        record_purchase(purchase_id, account, write, reversal=True)
 
 
 def _left(
