@@ -13,7 +13,7 @@ from tests.browser import chromium, walk
 from tests.stack.running import ROOT, Folder, Stack, until
 
 PICTURES = ROOT / "docs" / "tour"
-LARGEST_BYTES = 200_000
+LARGEST_BYTES = 250_000
 MONTHS = 3
 """How long Ana has been subscribed in the pictures with a history."""
 
@@ -67,6 +67,20 @@ def take_the_way_to_a_plan(browser: Browser, stack: Stack) -> None:
     take(page, "active")
 
 
+def take_a_top_up(page: Page) -> None:
+    """What it would buy, and when, before it is saved."""
+    page.get_by_role("button", name="Alerts and top-up").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("switch").check()
+    dialog.get_by_label("Buy when I have fewer").fill("200")
+    dialog.get_by_label("At most in a month").fill("150")
+    expect(dialog).to_contain_text("Each time you have fewer than 200")
+    dialog.get_by_role("button", name="Save").scroll_into_view_if_needed()
+    take(page, "top-up", whole=False)
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
 def take_the_team(browser: Browser, stack: Stack) -> None:
     """Slots are bought, people invited, credits bought and sent, and the end is looked at."""
     page = new_page(browser)
@@ -99,6 +113,7 @@ def take_the_team(browser: Browser, stack: Stack) -> None:
     expect(walk.region(page, "Credit log").get_by_role("row")).to_have_count(3)
     expect(credits.get_by_role("img")).to_be_visible()
     take(page, "credits")
+    take_a_top_up(page)
     page.get_by_role("button", name="Cancel subscription").click()
     expect(page.get_by_role("dialog")).to_be_visible()
     take(page, "cancel", whole=False)
