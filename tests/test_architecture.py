@@ -137,19 +137,44 @@ def _code(module: str) -> str:
     return ast.unparse(ast.parse(text))
 
 
+_LOADING = """
+import importlib, json, os, sys
+import boto3, aws_lambda_powertools
+loaded = {}
+for function in sys.argv[1:]:
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.close(reading)
+        importlib.import_module(function)
+        with os.fdopen(writing, "w") as told:
+            json.dump(list(sys.modules), told)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        loaded[function] = json.load(told)
+    os.wait()
+print(json.dumps(loaded))
+"""
+"""What each of them needs is loaded once, and each function in a fork of that."""
+
+
 @cache
-def loaded_by(function: str) -> frozenset[str]:
-    """The modules that importing a function brings in, in a process of its own."""
-    script = "import sys, importlib; importlib.import_module(sys.argv[1]); print(*sys.modules)"
+def _loaded() -> dict[str, list[str]]:
     path = os.pathsep.join([str(LAYER), str(ROOT / "functions")])
     answer = subprocess.run(
-        [sys.executable, "-c", script, function],
+        [sys.executable, "-c", _LOADING, *FUNCTIONS],
         env=PLACEHOLDERS | {"PYTHONPATH": path, "PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
         check=True,
     )
-    return frozenset(answer.stdout.split())
+    loaded: dict[str, list[str]] = json.loads(answer.stdout)
+    return loaded
+
+
+def loaded_by(function: str) -> frozenset[str]:
+    """The modules that importing a function brings in, in a process of its own."""
+    return frozenset(_loaded()[function])
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -250,6 +275,12 @@ def test_every_function_has_an_event_file_for_sam_local_invoke() -> None:
 
 def test_what_is_subscribed_to_at_stripe_is_what_is_handled() -> None:
     assert set(EVENT_TYPES) == set(HANDLERS)
+
+
+def test_tests_are_spread_by_their_groups(request: pytest.FixtureRequest) -> None:
+    """Or what several of them share is made once in each process."""
+    in_one_of_several = hasattr(request.config, "workerinput")
+    assert request.node.nodeid.endswith("@tests/test_architecture.py") == in_one_of_several
 
 
 def test_every_error_has_a_status() -> None:

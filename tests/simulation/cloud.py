@@ -25,7 +25,7 @@ import webhook_process
 import webhook_receive
 from billing import runtime
 from billing.adapters import alerts, queue, secrets
-from billing.adapters.dynamodb import reading, transaction
+from billing.adapters.dynamodb import accounts, reading, transaction, wallets
 from billing.adapters.stripe import client as stripe_client
 from billing.adapters.stripe import gateway
 from billing.adapters.stripe.events import EVENT_TYPES
@@ -36,6 +36,7 @@ from tests.functions.product import API_KEY, APIS, WEBHOOK_SECRET
 from tests.simulation import engine
 from tests.simulation.box import Box, Kept, in_light_dress, on_simulated_time
 from tests.simulation.choices import Scripted
+from tests.simulation.once import Once
 from tests.simulation.scheduler import Choices, Scheduler, Task
 from tests.simulation.store import Store, tables_of
 from tests.simulation.stripe_port import Requests
@@ -205,6 +206,8 @@ class Cloud:
     # What begins by itself.
     def deliveries(self) -> list[tuple[str, Callable[[], Any]]]:
         """What Stripe and the queue could hand over now."""
+        if not self.webhooks and not self.messages:
+            return []
         found: list[tuple[str, Callable[[], Any]]] = []
         if self.webhooks:
             found.append(("Stripe", self._deliver_a_webhook))
@@ -423,11 +426,15 @@ def plugged_in(
     with ExitStack() as stack:
         logging.disable(logging.CRITICAL)
         stack.callback(logging.disable, before)
+        stack.callback(cloud.box.close)
         stack.enter_context(on_simulated_time(cloud.box))
         stack.enter_context(dress())
         for module in _modules_with("client", transaction.client):
             stack.enter_context(patch.object(module, "client", cloud.table))
         stack.enter_context(patch.object(reading, "decode_item", decoded))
+        for module, name in _READ:
+            once: Once[Any, Any] = Once(getattr(module, name))
+            stack.enter_context(patch.object(module, name, once))
         stack.enter_context(patch.object(runtime, "current", cloud))
         stack.enter_context(patch.object(queue, "_client", cloud))
         stack.enter_context(patch.object(secrets, "get_secret", lambda *_, **__: credentials))
@@ -448,6 +455,13 @@ def _modules_with(name: str, value: Any) -> list[Any]:
         if known.split(".")[0] in _OURS and getattr(module, name, None) is value
     ]
 
+
+_READ = (
+    *((accounts, "_account"), (accounts, "_checkout"), (accounts, "_member"), (accounts, "_slots")),
+    *((accounts, "_subscription"), (accounts, "top_up_of"), (accounts, "wallet_of")),
+    (wallets, "wallet_of"),
+)
+"""What makes a value that never changes of a row."""
 
 _LOOK_UP = gateway.price_id.__wrapped__
 DATA = Path(__file__).parents[2] / "infra" / "data.yaml"

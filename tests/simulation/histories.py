@@ -32,18 +32,19 @@ class Tally:
 
     histories: int = 0
     injected: Injected = field(default_factory=Counter)
-    reached: set[tuple[str, str]] = field(default_factory=set)
+    offered: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
     failed: dict[int, str] = field(default_factory=dict)
 
     def add(self, other: "Tally") -> None:
         self.histories += other.histories
         self.injected += other.injected
-        self.reached |= other.reached
+        self.offered |= other.offered
         self.failed |= other.failed
 
     def never_injected(self) -> list[tuple[str, str]]:
         """Faults that could have struck a call that was made, and never did."""
-        return sorted(self.reached - self.injected.keys())
+        reached = {(kind, each) for kind, faults in self.offered for each in faults}
+        return sorted(reached - self.injected.keys())
 
 
 def play_seed(stage: Theatre, seed: int, told: list[str] | None = None) -> None:
@@ -65,7 +66,7 @@ def play_seeds(stage: Theatre, seeds: Iterable[int]) -> Tally:
             tally.failed[seed] = str(violation)
         tally.histories += 1
         tally.injected += stage.cloud.scheduler.injected
-        tally.reached |= stage.cloud.scheduler.reached
+        tally.offered |= stage.cloud.scheduler.offered
     return tally
 
 

@@ -97,9 +97,9 @@ class Watcher:
         moved = {person for each in entries for person in (each["source"], each["target"])}
         there = {decoded(row.after)["person"] for row in wallets}
         hold("a wallet is the sum of its entries", moved - {None} <= there, f"{moved}, {there}")
+        history = self._entries(wallets[0].pk.removeprefix("ACCOUNT#"))
         for row in wallets:
             wallet = decoded(row.after)
-            history = self._entries(row.pk.removeprefix("ACCOUNT#"), wallet["person"])
             numbers = {name: wallet[name] for name in NUMBERS}
             hold("a wallet is the sum of its entries", numbers == _sum(history, wallet["person"]))
             owed = wallet["balance"] < 0 and not wallet["clawed_back"]
@@ -125,15 +125,16 @@ class Watcher:
             status = partition[f"MEMBER#{entry['target']}"]["status"]["S"]
             hold("credits go to active members", status == "active", status)
 
-    def _entries(self, account: str, person: str) -> list[Any]:
+    def _entries(self, account: str) -> list[Any]:
         rows = self._cloud.store.rows(LEDGER).values()
-        entries = [decoded(row) for row in rows if row["account"]["S"] == account]
-        return [each for each in entries if person in (each["source"], each["target"])]
+        return [decoded(row) for row in rows if row["account"]["S"] == account]
 
 
 def _sum(entries: list[Any], person: str) -> dict[str, int]:
     numbers = dict.fromkeys(NUMBERS, 0)
     for each in entries:
+        if person not in (each["source"], each["target"]):
+            continue
         count = each["credits"]
         for name, change in _EFFECTS[each["kind"], person == each["target"], each["undoes"]]:
             numbers[name] += change * count
@@ -278,10 +279,12 @@ def _unchanged(cloud: Cloud, account: str, beginning: Beginning) -> AtStripe:
 
 def nothing_is_anybody_elses(cloud: Cloud, account: str, beginning: Beginning) -> None:
     """What one account does leaves the others' rows alone; time and Stripe do not."""
-    for (pk, sk), row in beginning.store.rows().items():
-        other = pk.startswith("ACCOUNT#") and pk.split("#")[1] != account
-        if other and not sk.startswith("SUBSCRIPTION#"):
-            hold("others' rows are left alone", cloud.store.row(pk, sk) is row, f"{pk} {sk}")
+    for pk in cloud.store.touched_since(beginning.store):
+        if not pk.startswith("ACCOUNT#") or pk.split("#")[1] == account:
+            continue
+        for sk, row in beginning.store.partition(pk).items():
+            if not sk.startswith("SUBSCRIPTION#"):
+                hold("others' rows are left alone", cloud.store.row(pk, sk) is row, f"{pk} {sk}")
 
 
 def one_live_base(account: str, at_stripe: list[Body]) -> None:
@@ -415,9 +418,12 @@ def _memberships(cloud: Cloud, people: People) -> None:
 def _movements(cloud: Cloud, people: People, beginning: Beginning) -> None:
     """In the ledger is what was acknowledged, once, and nothing that was refused."""
     acknowledged = sorted(name for done in people.done for name in _entries_of(done))
-    before = beginning.store.rows(LEDGER)
-    after = cloud.store.rows(LEDGER).items()
-    new = [decoded(row) for key, row in after if key not in before]
+    new = [
+        decoded(row)
+        for pk in cloud.store.touched_since(beginning.store, LEDGER)
+        for sk, row in cloud.store.partition(pk, LEDGER).items()
+        if sk not in beginning.store.partition(pk, LEDGER)
+    ]
     asked_for = [each for each in new if each["kind"] != "grant" and each["by"] != STRIPE]
     there = sorted(each["id"] for each in asked_for)
     hold(

@@ -58,10 +58,6 @@ class Task:
     may_go_on: Callable[[], bool] | None = None
     answer: Any = None
 
-    @property
-    def ready(self) -> bool:
-        return self.may_go_on is None or self.may_go_on()
-
 
 @dataclass
 class Scheduler:
@@ -70,7 +66,8 @@ class Scheduler:
     """A line for each step, where somebody wants to read them."""
     clock: float = 0.0
     injected: Counter[tuple[str, str]] = field(default_factory=Counter)
-    reached: set[tuple[str, str]] = field(default_factory=set)
+    offered: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
+    """Kinds of calls, each with the faults that could have struck it."""
     tasks: list[Task] = field(default_factory=list)
     after_step: Callable[[], None] = lambda: None
     _present: Task | None = None
@@ -94,7 +91,7 @@ class Scheduler:
         """Until nothing is left to do. `others` are things that may begin at any time."""
         self._hub = getcurrent()
         while True:
-            ready = [task for task in self.tasks if task.ready]
+            ready = [each for each in self.tasks if each.may_go_on is None or each.may_go_on()]
             beginnings = others()
             options = [task.name for task in ready] + [name for name, _ in beginnings]
             if not options:
@@ -172,11 +169,15 @@ class Scheduler:
         """Which of these strikes here, counted."""
         if self.choices.quiet:
             return None
-        self.reached.update((kind, each) for each in faults)
+        self.offered.add((kind, faults))
         chosen = self.choices.fault(kind, faults)
         if chosen is not None:
             self.injected[kind, chosen] += 1
         return chosen
+
+    @property
+    def reached(self) -> set[tuple[str, str]]:
+        return {(kind, each) for kind, faults in self.offered for each in faults}
 
     def tell(self, line: str) -> None:
         if self.told is not None:

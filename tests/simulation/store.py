@@ -1,7 +1,8 @@
 """The table in memory: the few operations of DynamoDB that the product uses, and their errors.
 
-Rows are kept as the wire carries them and never changed in place, so that a copy of the whole
-table is a copy of its dicts. What an operation is not known to do is refused.
+Rows are kept as the wire carries them, and neither they nor a partition's dict of them are ever
+changed in place, so that a copy of a whole table is a copy of one dict. What an operation is not
+known to do is refused.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from billing import settings
 from tests.simulation.expressions import Given, Row, Unsupported, condition, update
+from tests.simulation.once import Once
 
 MAIN = settings.table_name()
 MOST_WRITES = 100
@@ -89,10 +91,7 @@ class Store:
     def copy(self) -> "Store":
         """With the same rows, and no memory of tokens and writes."""
         other = copy(self)
-        other._tables = {
-            name: {pk: dict(rows) for pk, rows in table.items()}
-            for name, table in self._tables.items()
-        }
+        other._tables = {name: dict(table) for name, table in self._tables.items()}
         other._listed = {name: {} for name in self.indexes}
         other._tokens, other.log = {}, []
         return other
@@ -101,11 +100,12 @@ class Store:
         """The tables before the last `writes_ago` rows were written."""
         past = self.copy()
         for written in reversed(self.log[max(0, len(self.log) - writes_ago) :]):
-            rows = past._tables[written.table].setdefault(written.pk, {})
+            table = past._tables[written.table]
             if written.before is None:
-                rows.pop(written.sk, None)
+                others = table[written.pk].items()
+                table[written.pk] = {sk: row for sk, row in others if sk != written.sk}
             else:
-                rows[written.sk] = written.before
+                table[written.pk] = {**table[written.pk], written.sk: written.before}
         return past
 
     def rows(self, table: str | None = None) -> dict[tuple[str, str], Row]:
@@ -120,8 +120,13 @@ class Store:
     def row(self, pk: str, sk: str) -> Row | None:
         return self._tables[MAIN].get(pk, {}).get(sk)
 
-    def partition(self, pk: str) -> dict[str, Row]:
-        return self._tables[MAIN].get(pk, {})
+    def partition(self, pk: str, table: str = MAIN) -> dict[str, Row]:
+        return self._tables[table].get(pk, {})
+
+    def touched_since(self, earlier: "Store", table: str = MAIN) -> list[str]:
+        """The partitions that were written since this was a copy of `earlier`."""
+        before = earlier._tables[table]
+        return [pk for pk, rows in self._tables[table].items() if before.get(pk) is not rows]
 
     def get_item(
         self, *, TableName: str, Key: Row, ConsistentRead: bool = False, **more: Any
@@ -161,13 +166,12 @@ class Store:
             _refuse("ValidationException", "Query", "an index is never read consistently")
         index = _MAIN if IndexName is None else self.indexes[TableName][IndexName]
         given = Given(ExpressionAttributeNames or {}, ExpressionAttributeValues)
-        test = condition(KeyConditionExpression)
-        # The partition key is always compared with one of the values.
-        values = {value.get("S", "") for value in given.values.values()}
-        listed = table if index is _MAIN else self._list(TableName, index)
-        near = (row for value in values for row in listed.get(value, {}).values())
-        found = [row for row in near if test(row, given)]
-        found.sort(key=lambda row: _order(row, index), reverse=not ScanIndexForward)
+        if index is _MAIN and KeyConditionExpression == "pk = :pk":
+            found = _in_order(table.get(given.values[":pk"]["S"], _EMPTY))
+        else:
+            listed = table if index is _MAIN else self._list(TableName, index)
+            found = _found(listed, index, KeyConditionExpression, given)
+        found = found[:] if ScanIndexForward else found[::-1]
         if ExclusiveStartKey is not None:
             last = _order(ExclusiveStartKey, index)
             found = [row for row in found if (_order(row, index) > last) is ScanIndexForward]
@@ -227,10 +231,11 @@ class Store:
             if write.after is None:
                 continue
             self._listed[write.table].clear()
-            rows = self._tables[write.table].setdefault(write.pk, {})
+            table = self._tables[write.table]
+            rows = table.get(write.pk, {})
             before = rows.get(write.sk)
             self.log.append(Written(number, write.table, write.pk, write.sk, before, write.after))
-            rows[write.sk] = write.after
+            table[write.pk] = {**rows, write.sk: write.after}
 
     def _write(self, item: Any) -> "_Write":
         ((kind, asked),) = item.items()
@@ -260,6 +265,22 @@ class Store:
         if list(unknown):
             raise Unsupported(f"{list(unknown)} of table {name}")
         return self._tables[name]
+
+
+def _found(
+    listed: Mapping[str, Mapping[Any, Row]], index: Index, wanted: str, given: Given
+) -> list[Row]:
+    test = condition(wanted)
+    # The partition key is always compared with one of the values.
+    values = {value.get("S", "") for value in given.values.values()}
+    near = (row for value in values for row in listed.get(value, {}).values())
+    return sorted((row for row in near if test(row, given)), key=lambda row: _order(row, index))
+
+
+_EMPTY: dict[str, Row] = {}
+_in_order: Once[dict[str, Row], list[Row]] = Once(
+    lambda partition: [row for _, row in sorted(partition.items())]
+)
 
 
 @dataclass(frozen=True, slots=True)

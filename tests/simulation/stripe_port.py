@@ -8,7 +8,7 @@ times what is done. A smaller tier goes through both (wire.py) and must end in t
 import json
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -135,6 +135,7 @@ def _routes() -> list[tuple[str, str, int, re.Pattern[str]]]:
     return sorted(found, key=lambda each: each[0].count("{"))
 
 
+@lru_cache(maxsize=4_000)
 def route(method: str, url: str) -> tuple[str, dict[str, str]]:
     """The operation's name and the ids in its path."""
     slashes = url.count("/")

@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutErr
 
 from billing.adapters.dynamodb.items import Item, decode_item
 from tests.simulation.expressions import Row
+from tests.simulation.once import Once
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.store import Store, cancel
 
@@ -21,23 +22,7 @@ TORN = "torn read"
 _ADDRESS = "http://dynamodb.test"
 
 
-class Decoded:
-    """Rows as values, decoded once each: the same row is read often, and never changed."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[Row, Item]] = {}
-
-    def __call__(self, row: Row) -> Item:
-        found = self._known.get(id(row))
-        if found is None:
-            if len(self._known) > _MOST_KNOWN:
-                self._known.clear()
-            found = self._known[id(row)] = (row, decode_item(row))
-        return found[1]
-
-
-_MOST_KNOWN = 5_000
-decoded = Decoded()
+decoded: Once[Row, Item] = Once(decode_item)
 
 
 class TablePort:

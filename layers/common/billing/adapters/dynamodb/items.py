@@ -16,12 +16,12 @@ Item = dict[str, Any]
 def encode(value: Any) -> "AttributeValueTypeDef":
     """Raises TypeError for a value that no row may hold."""
     match value:
+        case str():
+            return {"S": str(value)}
         case None:
             return {"NULL": True}
         case bool():
             return {"BOOL": value}
-        case str():
-            return {"S": str(value)}
         case int():
             return {"N": str(value)}
         case dict():
