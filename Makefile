@@ -29,7 +29,7 @@ token: environment-local
 	@$(VENV) -m infra.local.stack token
 
 test: check
-	@$(VENV) -m pytest --numprocesses=2 -m "not page"
+	@$(VENV) -m pytest --numprocesses=3 -m "not page"
 
 pages: environment-dev
 	@$(VENV) -m pytest --numprocesses=2 -m page

@@ -355,10 +355,10 @@ def test_what_follows_credits_that_came_in_a_crowd_is_behind_them_in_the_log(
     assert [each[2] for each in told(log(team, member=mia, limit="2"))] == [162, 155]
 
 
-def test_wallets_that_are_far_apart_are_brought_together_once(
+def test_busy_wallets_push_each_other_up_by_so_much_at_a_time_only(
     team: Product, mia: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each of many at once would else move one far beyond the other, and then the other it."""
+    """Each of many at once moves one as far beyond the other, and then the other it."""
     ahead = replace(wallet(team), sequence=5_000)
     write = Transaction()
     version = accounts.load(team.account).version_of(keys.wallet_key(team.account, ANA))
@@ -367,4 +367,5 @@ def test_wallets_that_are_far_apart_are_brought_together_once(
     monkeypatch.setattr(sending, "_EXACT_TRIES", 0)
     overtaken_by(monkeypatch, lambda: send(team, mia, 1))
     send(team, mia, 1)
-    assert wallet(team).sequence == wallet(team, mia).sequence == 5_002
+    assert wallet(team).sequence == 5_002
+    assert wallet(team, mia).sequence < 2_100

@@ -52,9 +52,10 @@ def two_faults(stage: Theatre, plan: Plan) -> Iterator[Script]:
             yield first, second
 
 
-def one_hard_fault(stage: Theatre, plan: Plan) -> Iterator[Script]:
+def one_cut(stage: Theatre, plan: Plan) -> Iterator[Script]:
+    """Faults that leave what was begun half done, one at a time."""
     for place, fault in faults_of(stage, plan):
-        if fault in HARDEST:
+        if fault in _CUTS:
             yield ((place, fault),)
 
 
@@ -70,11 +71,8 @@ def play_each(stage: Theatre, plan: Plan, scripts: Iterable[Script]) -> tuple[in
     return count, failed
 
 
-TOPPED_UP = (
-    Plan("full", (("top up", "send 3 mia", "bus"),)),
-    Plan("overdue", (("top up", "bus"),)),
-)
-"""A top-up that is paid, and one that is declined."""
+TOPPED_UP = Plan("full", (("top up", "send 3 mia", "bus"),))
+_CUTS = (CRASH_BEFORE, CRASH_AFTER, RESPONSE_LOST, OVERTAKEN)
 
 
 def pairs() -> list[Plan]:

@@ -4,8 +4,8 @@ import pytest
 
 from tests.simulation.exhaustive import (
     TOPPED_UP,
+    one_cut,
     one_fault,
-    one_hard_fault,
     pairs,
     play_each,
     triples,
@@ -33,8 +33,7 @@ def test_every_triple_that_moves_credits_or_slots_with_two_faults(
 
 
 @pytest.mark.xdist_group("histories even")
-@pytest.mark.parametrize("plan", TOPPED_UP, ids=("paid", "declined"))
-def test_every_top_up_with_one_fault_at_any_call(stage: Theatre, plan: Plan) -> None:
-    count, failed = play_each(stage, plan, one_hard_fault(stage, plan))
+def test_a_top_up_is_cut_off_at_every_call(stage: Theatre) -> None:
+    count, failed = play_each(stage, TOPPED_UP, one_cut(stage, TOPPED_UP))
     assert not failed, "\n".join(failed)
-    assert count > 150
+    assert count > 100

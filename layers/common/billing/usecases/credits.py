@@ -23,7 +23,7 @@ from billing.usecases.accounts import ensure_manager, require_access
 _TRIES = 8
 _EXACT_TRIES = 2
 _WAIT_SECONDS = 0.1
-_COMMIT_TRIES = 14
+_COMMIT_TRIES = 20
 """Other transactions on the same wallet are in the way for longer than on other rows."""
 
 Decision = Callable[[Mapping[str, Wallet]], Movement]

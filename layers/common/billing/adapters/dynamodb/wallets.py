@@ -18,7 +18,7 @@ _NUMBERS = (
     "clawed_back",
     "used",
 )
-_APART = 1000
+_AT_ONCE = 1000
 
 
 def find(account: str, person: str) -> Wallet | None:
@@ -58,12 +58,9 @@ def add(write: Transaction, account: str, before: Wallet, after: Wallet) -> None
         "alert_below": before.alert_below,
         "top_up_below": before.top_up_below,
     }
-    # Behind the entry's, so that what follows it in this wallet gets a higher one.
-    behind = after.sequence - before.sequence
-    if behind > _APART:
-        # Added by each of many at once it would come far beyond the other wallet's, which would
-        # then be far behind: so one brings them together.
-        where["sequence"] = before.sequence
+    # What follows the entry in this wallet gets a higher sequence. No more at a time: of many at
+    # once each adds it, and two busy wallets would push each other up without end.
+    behind = min(after.sequence - before.sequence, _AT_ONCE)
     at_most: dict[str, int] = {}
     sets: Item = {}
     if "held" in changes:
