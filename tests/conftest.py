@@ -81,3 +81,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if _missed:
         terminalreporter.section("BROWSER TESTS DID NOT RUN", sep="!", red=True, bold=True)
         terminalreporter.line(f"{len(_missed)} tests skipped: {NO_CHROMIUM}", red=True)
+    reports = terminalreporter.stats.get("passed", [])
+    properties = [dict(each.user_properties) for each in reports if each.when == "call"]
+    if caught := sorted((each["planted"], each["by"]) for each in properties if "planted" in each):
+        terminalreporter.section("planted bugs, and what caught them")
+        for planted, oracle in caught:
+            terminalreporter.line(f"{planted}: {oracle}")

@@ -1,5 +1,7 @@
 """Broken on purpose, the product is caught at it."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.simulation.bugs import BUGS, Bug, hunt
@@ -7,10 +9,14 @@ from tests.simulation.play import Theatre
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
-def test_a_planted_bug_is_caught(stage: Theatre, bug: Bug) -> None:
-    """At what it does, not at a command that merely fails."""
+def test_a_planted_bug_is_caught(
+    stage: Theatre, bug: Bug, record_property: Callable[[str, object], None]
+) -> None:
+    """At what it does, not at a command that merely fails. The run's summary names the oracle."""
     caught = hunt(stage, bug)
     assert caught is not None
+    record_property("planted", bug.name)
+    record_property("by", f"{caught.oracle} (history {caught.histories})")
     assert caught.oracle != "everybody gets an answer in the end"
 
 
