@@ -11,7 +11,7 @@ import stripe
 import renewals
 from billing.adapters.dynamodb import accounts, history
 from billing.adapters.dynamodb.transaction import Transaction, client
-from billing.adapters.stripe import changes
+from billing.adapters.stripe import endings
 from billing.domain.account import MemberStatus
 from billing.domain.catalog import Kind
 from billing.domain.events import SCHEDULE
@@ -350,7 +350,7 @@ def test_a_payment_at_the_very_moment_of_the_end_calls_a_person(
     """Somebody pays on Stripe's page between our look and the end."""
     owed = overdue.billing()["subscription"]["open_invoice"]["id"].partition("-")[2]
     alerts: list[dict[str, str]] = []
-    monkeypatch.setattr(changes, "alert", lambda _, **details: alerts.append(details))
+    monkeypatch.setattr(endings, "alert", lambda _, **details: alerts.append(details))
     whole = stripe.SubscriptionService.cancel
 
     def overtaken(self: Any, subscription_id: str) -> Any:
@@ -369,7 +369,7 @@ def test_a_payment_just_before_the_end_is_seen(
 ) -> None:
     """After we looked, and before we end."""
     owed = overdue.billing()["subscription"]["open_invoice"]["id"].partition("-")[2]
-    whole = changes.end_unpaid
+    whole = endings.end_unpaid
 
     def overtaken(subscription_id: str) -> bool:
         if overdue.at_stripe.v1.invoices.retrieve(owed).status == "open":
@@ -377,7 +377,7 @@ def test_a_payment_just_before_the_end_is_seen(
         return whole(subscription_id)
 
     overdue.advance("P13D")
-    monkeypatch.setattr(changes, "end_unpaid", overtaken)
+    monkeypatch.setattr(endings, "end_unpaid", overtaken)
     assert overdue.sweep() == {"done": 1, "failed": 0}
     assert plan(overdue)["status"] == "active"
     assert told(overdue, "access.ended") == []

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from billing.adapters.stripe import changes
+from billing.adapters.stripe import changes, endings
 from billing.domain.errors import Unavailable
 from billing.domain.times import parse_rfc3339
 from tests.functions.product import FAILS_AT_RENEWAL, VISA, Begin, Product
@@ -127,7 +127,7 @@ def test_a_cancellation_that_was_cut_off_after_the_base_is_completed_by_the_webh
         raise Unavailable("stripe_unavailable", "No answer.", 5)
 
     with monkeypatch.context() as patch:
-        patch.setattr(changes, "end_with_base", lost)
+        patch.setattr(endings, "end_with_base", lost)
         assert subscribed.command("POST /subscription/cancel").code == "stripe_unavailable"
     subscribed.catch_up()
     assert all(each.cancel_at is not None for each in subscribed.subscriptions())
@@ -165,13 +165,13 @@ def test_an_event_that_is_recorded_while_somebody_keeps_ends_no_slots(
     subscribed.buy_slots_at_stripe(3)
     subscribed.catch_up()
     subscribed.command("POST /subscription/cancel")
-    whole = changes.keep
+    whole = endings.keep
 
     def watched(subscription_id: str) -> None:
         whole(subscription_id)
         subscribed.catch_up()
 
-    monkeypatch.setattr(changes, "keep", watched)
+    monkeypatch.setattr(endings, "keep", watched)
     assert subscribed.command("POST /subscription/resume").status == 200
     subscribed.catch_up()
     assert [each.cancel_at for each in subscribed.subscriptions()] == [None, None]
@@ -183,7 +183,7 @@ def test_slots_are_kept_with_the_subscription_also_where_keeping_was_cut_off(
     subscribed.buy_slots_at_stripe(3)
     subscribed.catch_up()
     subscribed.command("POST /subscription/cancel")
-    whole = changes.keep
+    whole = endings.keep
     kept: list[str] = []
 
     def cut_off(subscription_id: str) -> None:
@@ -193,7 +193,7 @@ def test_slots_are_kept_with_the_subscription_also_where_keeping_was_cut_off(
         whole(subscription_id)
 
     with monkeypatch.context() as patch:
-        patch.setattr(changes, "keep", cut_off)
+        patch.setattr(endings, "keep", cut_off)
         assert subscribed.command("POST /subscription/resume").status == 503
     subscribed.catch_up()
     assert [each.cancel_at for each in subscribed.subscriptions()] == [None, None]

@@ -16,7 +16,7 @@ import webhook_process
 from billing import runtime
 from billing.adapters.dynamodb import history, ledger, marks, purchases, wallets
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
-from billing.adapters.stripe import changes, gateway, payments
+from billing.adapters.stripe import endings, gateway, payments
 from billing.adapters.stripe import top_ups as charges
 from billing.domain import credits, members
 from billing.domain import purchases as buying
@@ -523,7 +523,7 @@ BUGS = (
     Bug(
         "what was lost counts as seen", "life", _patched(marks, "not_done", lambda _: lambda _: [])
     ),
-    Bug("slots do not end with the base", "life", _without(changes, "end_with_base")),
+    Bug("slots do not end with the base", "life", _without(endings, "end_with_base")),
     Bug("the first answer is not kept", "life", _patched(marks, "accept_command", _without_answer)),
     Bug("who has ended keeps access", "life", _patched(overview, "access_at", _keeping_access)),
     Bug(

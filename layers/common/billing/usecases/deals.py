@@ -8,7 +8,7 @@ from typing import cast
 from billing.adapters.dynamodb import accounts
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
-from billing.adapters.stripe import changes, deals, gateway
+from billing.adapters.stripe import changes, deals, endings, gateway
 from billing.adapters.stripe.deals import Order
 from billing.domain.catalog import Catalog, Kind, Price
 from billing.domain.deals import From, Terms, slots_from, slots_price, unlimited_price
@@ -83,7 +83,7 @@ def switch_on_unlimited(act: Act, terms: Terms, selling: Selling) -> AddOnView:
     acts.accept(act, Kind.ADD_ON)
     if present is not None:
         name = present.id
-        changes.switch_on(name)
+        endings.switch_on(name)
         if price is not None:
             _plan(present, price, 1)
         changes.note(name, act.notes)
@@ -108,9 +108,9 @@ def switch_off_unlimited(act: Act, selling: Selling) -> AddOnView:
     if present is not None and present.live:
         changes.release_plan(present.id)
         if present.status in (Status.PAST_DUE, Status.UNPAID):
-            changes.end_now(present.id)
+            endings.end_now(present.id)
         else:
-            changes.switch_off(present.id, act.reason)
+            endings.switch_off(present.id, act.reason)
             changes.note(present.id, act.notes)
         record(act.account, present.id, act.by, act.at, act.reason)
     return _answer_unlimited(act, "add_on.switched_off", {}, selling)
@@ -168,7 +168,7 @@ def _change_slots(act: Act, present: Subscription, wanted: int, price: Price) ->
 
 def _go_on(present: Subscription) -> None:
     if present.ends_at is not None:
-        changes.keep(present.id)
+        endings.keep(present.id)
 
 
 def _plan(present: Subscription, price: Price, quantity: int) -> None:

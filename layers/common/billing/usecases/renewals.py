@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from billing.adapters.dynamodb import accounts, history
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
-from billing.adapters.stripe import changes, gateway
+from billing.adapters.stripe import endings, gateway
 from billing.domain.agenda import Act, Due, agenda, due
 from billing.domain.catalog import Kind
 from billing.domain.events import SCHEDULE, STRIPE, Event, Fact
@@ -83,14 +83,14 @@ def _end(rows: AccountRows, fresh: Subscription, now: datetime) -> bool:
     """It is over, with all that goes with it, and nothing is owed for it any more; False where it
     was paid meanwhile."""
     if fresh.status in OVERDUE:
-        if not changes.end_unpaid(fresh.id):
+        if not endings.end_unpaid(fresh.id):
             return False
     else:
-        changes.end_now(fresh.id)
+        endings.end_now(fresh.id)
     if fresh.kind is Kind.SUBSCRIPTION:
         for each in rows.subscriptions.values():
             if each.kind is not Kind.SUBSCRIPTION:
-                changes.end_now(each.id)
+                endings.end_now(each.id)
                 record(rows.id, each.id, SCHEDULE, now)
     return True
 

@@ -14,7 +14,7 @@ from billing.adapters.dynamodb import accounts, keys, marks
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.marks import AlreadyDone, Command
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
-from billing.adapters.stripe import changes
+from billing.adapters.stripe import changes, endings
 from billing.adapters.stripe import slots as at_stripe
 from billing.adapters.stripe.client import KeySpent
 from billing.adapters.stripe.slots import Found
@@ -197,17 +197,17 @@ def _ask(rows: AccountRows, change: SlotChange, found: Found, terms: Terms, now:
 def _lower(bought: Subscription, wanted: int) -> None:
     if wanted == 0:
         changes.release_plan(bought.id)
-        changes.end_with_period(bought.id, "")
+        endings.end_with_period(bought.id, "")
         return
     if bought.ends_at is not None:
-        changes.keep(bought.id)
+        endings.keep(bought.id)
     changes.plan_change(bought.id, bought.cycle, price=None, quantity=wanted)
 
 
 def _keep(bought: Subscription) -> None:
     changes.release_plan(bought.id)
     if bought.ends_at is not None:
-        changes.keep(bought.id)
+        endings.keep(bought.id)
 
 
 def _buy_first(rows: AccountRows, change: SlotChange, terms: Terms) -> None:

@@ -11,7 +11,7 @@ from billing.adapters.dynamodb import accounts, marks
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.marks import AlreadyDone, Command
 from billing.adapters.dynamodb.transaction import Transaction
-from billing.adapters.stripe import changes, gateway
+from billing.adapters.stripe import changes, endings, gateway
 from billing.domain import plans
 from billing.domain.catalog import Catalog, Cycle, Kind
 from billing.domain.errors import Conflict
@@ -79,9 +79,9 @@ def cancel(account: str, by: str, goodbye: Goodbye, now: datetime) -> CancelView
         if each.live:
             changes.release_plan(each.id)
     if base.status in (Status.PAST_DUE, Status.UNPAID):
-        changes.end_now(base.id)
+        endings.end_now(base.id)
     elif base.ends_at is None:
-        changes.end_with_period(base.id, goodbye.text)
+        endings.end_with_period(base.id, goodbye.text)
     fresh = record(account, base.id, by, now, goodbye.reason)
     assert fresh.ends_at is not None
     for each in rows.subscriptions.values():
@@ -104,13 +104,13 @@ def follow_base(other: Subscription, base: Subscription, now: datetime) -> None:
     if fresh is None or not _strays(fresh, base):
         return
     if base.ends_at is None:
-        changes.keep(other.id)
+        endings.keep(other.id)
     elif base.ends_at <= now or fresh.status in (Status.PAST_DUE, Status.UNPAID):
-        changes.end_now(other.id)
+        endings.end_now(other.id)
     else:
         # Stripe takes no end where a change is planned, and what ends needs none.
         changes.release_plan(other.id)
-        changes.end_with_base(other.id, base.ends_at)
+        endings.end_with_base(other.id, base.ends_at)
 
 
 def _strays(other: Subscription, base: Subscription) -> bool:
@@ -124,7 +124,7 @@ def resume(account: str, by: str, now: datetime) -> ResumeView:
     rows = accounts.load(account)
     base = live(rows)
     if base.ends_at is not None:
-        changes.keep(base.id)
+        endings.keep(base.id)
         base = record(account, base.id, by, now)
     for each in rows.subscriptions.values():
         if each.ends_with_base:

@@ -1,4 +1,4 @@
-"""Changing what Stripe bills: schedules, ends, cards, open invoices.
+"""Change what Stripe bills: schedules, prices, cards, open invoices.
 
 Each of these may be repeated by its nature: it sets something to a value, or Stripe refuses it the
 second time. So they carry no key of ours: under the same key cancel, keep, cancel would get the
@@ -12,17 +12,13 @@ from typing import Any
 
 import stripe
 
-from billing.adapters.alerts import alert
 from billing.adapters.stripe.client import client, our_errors
 from billing.adapters.stripe.gateway import with_query
 from billing.adapters.stripe.snapshots import noted
 from billing.domain.catalog import Cycle
 from billing.domain.errors import Conflict, PaymentNeeded
 
-_ENDED = ("canceled", "incomplete_expired")
-
-_OWN_END = "own_end"
-"""In the metadata of what was to end by itself before the base's end came sooner."""
+ENDED = ("canceled", "incomplete_expired")
 
 
 def plan_change(
@@ -99,102 +95,6 @@ def release_plan(subscription_id: str) -> None:
             client().v1.subscription_schedules.release(name)
 
 
-def end_with_period(subscription_id: str, comment: str) -> None:
-    """It does not renew; `comment` is why, for those who read Stripe's dashboard."""
-    wanted: Any = {"cancel_at_period_end": True}
-    if comment:
-        wanted["cancellation_details"] = {"comment": comment}
-    with our_errors(), refusals():
-        client().v1.subscriptions.update(subscription_id, wanted)
-
-
-def end_with_base(subscription_id: str, moment: datetime) -> None:
-    """It ends when the base does, at `moment`, and is kept if the base is; what was to end by
-    itself is noted, to do so again then."""
-    with our_errors(), refusals():
-        notes = {"ends_with": "base"}
-        if client().v1.subscriptions.retrieve(subscription_id).cancel_at_period_end:
-            notes[_OWN_END] = "true"
-        client().v1.subscriptions.update(
-            subscription_id,
-            {
-                "cancel_at": int(moment.timestamp()),
-                "proration_behavior": "none",
-                "metadata": notes,
-            },
-        )
-
-
-def end_now(subscription_id: str) -> None:
-    """It is over, and what it still asks for is not asked for any more, also where a try before
-    this one got no further than its end."""
-    with our_errors(), refusals():
-        if client().v1.subscriptions.retrieve(subscription_id).status not in _ENDED:
-            client().v1.subscriptions.cancel(subscription_id)
-        unpaid = client().v1.invoices.list({"subscription": subscription_id, "status": "open"})
-        for invoice in unpaid.auto_paging_iter():
-            if invoice.id is not None:
-                client().v1.invoices.void_invoice(invoice.id)
-
-
-def switch_off(subscription_id: str, comment: str) -> None:
-    """It ends with its period, or before that with the base, and with its period all the same if
-    the base is kept."""
-    wanted: Any = {"cancellation_details": {"comment": comment}} if comment else {}
-    with our_errors(), refusals():
-        current = client().v1.subscriptions.retrieve(subscription_id)
-        if current.cancel_at is None:
-            wanted["cancel_at_period_end"] = True
-        elif not current.cancel_at_period_end:
-            wanted["metadata"] = {_OWN_END: "true"}
-        client().v1.subscriptions.update(subscription_id, wanted)
-
-
-def switch_on(subscription_id: str) -> None:
-    """It renews again."""
-    with our_errors(), refusals():
-        client().v1.subscriptions.update(subscription_id, {"metadata": {_OWN_END: ""}})
-    keep(subscription_id)
-
-
-def end_unpaid(subscription_id: str) -> bool:
-    """As end_now, unless it has been paid by now; whether it is over.
-
-    Stripe ends nothing on condition that it is unpaid. Who pays at that very moment has paid for
-    nothing, and a person must give it back or begin it anew.
-    """
-    with our_errors():
-        current = client().v1.subscriptions.retrieve(subscription_id)
-    if current.status not in (*_ENDED, "past_due", "unpaid"):
-        return False
-    end_now(subscription_id)
-    if current.status not in _ENDED and current.latest_invoice is not None:
-        with our_errors():
-            invoice = client().v1.invoices.retrieve(_id(current.latest_invoice))
-        if invoice.status == "paid":
-            alert("a renewal was paid while it was ended", invoice=str(invoice.id))
-    return True
-
-
-def keep(subscription_id: str) -> None:
-    """Clears whichever way it was told to end, or lets it end by itself again where the base's end
-    had only come before that."""
-    forgotten = {"ends_with": "", _OWN_END: ""}
-    with our_errors(), refusals():
-        current = client().v1.subscriptions.retrieve(subscription_id)
-        if noted(current, _OWN_END):
-            client().v1.subscriptions.update(
-                subscription_id, {"cancel_at_period_end": True, "metadata": forgotten}
-            )
-        elif current.cancel_at_period_end:
-            client().v1.subscriptions.update(subscription_id, {"cancel_at_period_end": False})
-        elif current.cancel_at is not None:
-            client().v1.subscriptions.update(
-                subscription_id,
-                {"cancel_at": "", "proration_behavior": "none", "metadata": forgotten},
-            )
-
-
 def open_card_page(
     account: str, customer: str, currency: str, return_to: str, expires_at: datetime
 ) -> str:
@@ -225,7 +125,7 @@ def apply_card(session_id: str, subscription_ids: list[str]) -> None:
         intent = session.setup_intent
         if not isinstance(intent, stripe.SetupIntent) or intent.status != "succeeded":
             return
-        method, customer = _id(intent.payment_method), _id(session.customer)
+        method, customer = id_of(intent.payment_method), id_of(session.customer)
         client().v1.customers.update(
             customer, {"invoice_settings": {"default_payment_method": method}}
         )
@@ -278,7 +178,7 @@ def _schedule_of(subscription: stripe.Subscription) -> stripe.SubscriptionSchedu
     schedules = client().v1.subscription_schedules
     present = subscription.schedule
     if present is not None:
-        return schedules.retrieve(_id(present))
+        return schedules.retrieve(id_of(present))
     return schedules.create({"from_subscription": subscription.id})
 
 
@@ -288,7 +188,7 @@ def _pay_with(subscription_id: str, method: str) -> None:
         subscriptions.update(subscription_id, {"default_payment_method": method})
     except stripe.InvalidRequestError:
         # The row may be behind: what has ended takes no card, and another event tells of it.
-        if subscriptions.retrieve(subscription_id).status not in _ENDED:
+        if subscriptions.retrieve(subscription_id).status not in ENDED:
             raise
 
 
@@ -301,7 +201,7 @@ def _try_to_pay(invoice: stripe.Invoice, method: str) -> None:
         return
 
 
-def _id(subject: Any) -> str:
+def id_of(subject: Any) -> str:
     return str(subject if isinstance(subject, str) else subject.id)
 
 

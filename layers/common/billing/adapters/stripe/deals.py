@@ -7,8 +7,9 @@ from typing import Any
 
 import stripe
 
-from billing.adapters.stripe.changes import end_now, payment_needed
+from billing.adapters.stripe.changes import payment_needed
 from billing.adapters.stripe.client import KeySpent, client, our_errors
+from billing.adapters.stripe.endings import end_now
 from billing.adapters.stripe.snapshots import noted
 from billing.domain.catalog import Cycle, Kind, Price
 from billing.domain.errors import Conflict
