@@ -9,8 +9,10 @@ from billing import runtime, settings
 from billing.adapters.alerts import alert
 from billing.adapters.dynamodb import accounts, keys
 from billing.adapters.dynamodb.keys import Key
+from billing.adapters.dynamodb.transaction import StaleWrite
 from billing.domain.catalog import load_catalog
 from billing.domain.errors import Unavailable
+from billing.usecases.corrections import correct_cancellations
 from billing.usecases.renewals import do_what_is_due
 from billing.usecases.top_ups import Terms
 
@@ -34,12 +36,20 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     for shard in keys.DUE_SHARDS:
         for page in accounts.pages_due(shard, now):
             for account, due in page.items():
-                if context.get_remaining_time_in_millis() < _NEEDED_TO_FINISH_MS:
+                if _is_late(context):
                     logger.warning("cut off", extra=told)
                     return told
                 told["done" if _done(account, due, now) else "failed"] += 1
     logger.info("renewals", extra=told)
+    try:
+        correct_cancellations(lambda: _is_late(context), now)
+    except (Unavailable, StaleWrite):
+        logger.warning("the next run corrects cancellations")
     return told
+
+
+def _is_late(context: Any) -> bool:
+    return bool(context.get_remaining_time_in_millis() < _NEEDED_TO_FINISH_MS)
 
 
 def _done(account: str, due: list[Key], now: datetime) -> bool:

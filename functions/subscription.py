@@ -3,12 +3,13 @@
 from billing import runtime, settings
 from billing.adapters.dynamodb.marks import Command
 from billing.bodies import Cancellation, CycleChoice, PlanChoice
+from billing.charge_views import CancelView, ResumeView
 from billing.domain.catalog import load_catalog
 from billing.http import Api, Request, Who
 from billing.usecases import plans, subscription
 from billing.usecases.acts import Act
 from billing.usecases.subscription import Goodbye
-from billing.views import CancelView, CycleView, LinkView, PlanChangeView, ResumeView
+from billing.views import CycleView, LinkView, PlanChangeView
 
 api = Api()
 
@@ -49,13 +50,14 @@ def open_card_page(request: Request) -> LinkView:
 
 @api.route("POST /subscription/cancel", Who.MANAGER, takes=Cancellation, gives=CancelView)
 def cancel(request: Request, goodbye: Cancellation) -> CancelView:
-    """Base, slots and add-on end together with what is paid, and nothing is billed again"""
-    caller, why = request.caller(), Goodbye(goodbye.reason, goodbye.comment)
+    """End base, slots and add-on with what is paid for each; bills only what the answer names"""
+    caller = request.caller()
+    why = Goodbye(goodbye.reason, goodbye.comment, goodbye.keep_slots)
     return subscription.cancel(caller.account, caller.subject, why, runtime.now())
 
 
 @api.route("POST /subscription/resume", Who.MANAGER, gives=ResumeView)
 def resume(request: Request) -> ResumeView:
-    """Undoes a cancellation, until it takes effect"""
+    """Undo a cancellation, for all that has not ended yet"""
     caller = request.caller()
     return subscription.resume(caller.account, caller.subject, runtime.now())

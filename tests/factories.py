@@ -71,6 +71,7 @@ def subscription(**changes: Any) -> Subscription:
         price=Money(5900, "usd"),
         quantity=1,
         created=NOON,
+        anchor=NOON,
         period_start=NOON,
         period_end=datetime(2026, 12, 23, 12, tzinfo=UTC),
         ends_at=None,

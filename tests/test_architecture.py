@@ -48,6 +48,7 @@ FLOORS = {
     "billing.settings": 0,
     "billing.runtime": 0,
     "billing.views": 0,
+    "billing.charge_views": 0,
     "billing.bodies": 0,
     "billing.adapters": 1,
     "billing.http": 1,

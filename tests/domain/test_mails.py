@@ -1,14 +1,18 @@
 """The words of the mails."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from billing.domain import mails
+from billing.domain.cancellation import Cancellation, if_cancelled
+from billing.domain.catalog import Cycle, Kind
 from billing.domain.events import Fact
 from billing.domain.mails import Mail, Sender, spelled
 from billing.domain.money import Money
 from billing.domain.support_requests import SupportRequest
 from billing.domain.top_ups import Because
-from tests.factories import NOON
+from tests.factories import NOON, subscription
 
 SENDER = Sender(product="Acme Sales", page="https://app.example.com/billing")
 PRICE: dict[str, Fact] = {"amount": 5900, "currency": "usd"}
@@ -44,9 +48,32 @@ def test_a_failed_payment_of_slots_names_them() -> None:
 
 
 def test_a_cancellation_names_the_last_moment_and_how_to_keep_it() -> None:
-    mail = mails.cancelled(SENDER, {"ends_at": "2026-12-23T12:00:00Z"})
-    assert mail.subject == "Your subscription ends on 23 December 2026"
-    assert "end at 23 December 2026, 12:00 UTC. Nothing is charged from now on" in mail.text
+    mail = mails.canceled(SENDER, _cancellation())
+    assert mail.subject == "Your subscription ends on 23 November 2027"
+    assert "Your plan ends on 23 November 2027, 12:00 UTC." in mail.text
+    assert "Your slots end on 23 December 2026, 12:00 UTC." in mail.text
+    assert "You will not be charged again." in mail.text
+    assert SENDER.page in mail.text
+
+
+def test_a_cancellation_that_keeps_slots_names_every_charge() -> None:
+    mail = mails.canceled(SENDER, _cancellation(keep_slots=5))
+    assert "You keep 5 slots until your plan ends." in mail.text
+    assert "23 December 2026: USD 245.00 (slots)\n23 January 2027: USD 245.00" in mail.text
+    assert mail.text.count("(slots)") == 11
+    assert "not be charged" not in mail.text
+
+
+def test_who_was_told_wrongly_is_told_what_holds() -> None:
+    mail = mails.corrected(SENDER, _cancellation())
+    assert mail.subject == "You will not be charged again"
+    assert "Your slots end on 23 December 2026, 12:00 UTC." in mail.text
+
+
+def _cancellation(keep_slots: int = 0) -> Cancellation:
+    base = subscription(cycle=Cycle.ANNUAL, period_end=datetime(2027, 11, 23, 12, tzinfo=UTC))
+    slots = subscription(id="sub_2", kind=Kind.SLOTS, price=Money(4900, "usd"), quantity=5)
+    return if_cancelled(base, [slots], NOON, keep_slots=keep_slots)
 
 
 def test_the_end_of_access_says_what_is_kept() -> None:

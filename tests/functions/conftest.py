@@ -45,7 +45,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("sandbox")
     command = [sys.executable, "-m", "infra.local.stripe_sandbox"]
     command += ["--port", SANDBOX.rsplit(":", 1)[1], "--secret-key", API_KEY]
-    command += ["--state", str(folder / "sandbox.sqlite3")]
+    command += ["--state", str(folder / "sandbox.sqlite3"), "--draft-seconds", "3600"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
     try:

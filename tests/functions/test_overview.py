@@ -107,6 +107,8 @@ def test_an_active_subscription_shows_its_next_charge(
         "amount": price,
         "currency": "usd",
         "at": subscription["renews_at"],
+        "items": [{"kind": "subscription", "amount": price}],
+        "estimated_at": None,
     }
 
 

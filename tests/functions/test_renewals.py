@@ -390,6 +390,7 @@ def test_a_run_that_was_cut_off_is_continued_by_the_next(subscribed: Product) ->
 
 
 def test_its_cost_grows_with_what_is_due_not_with_the_accounts(subscribed: Product) -> None:
+    subscribed.sweep()  # which looks at everybody's cancellation, once and for all
     with counted_reads() as alone:
         subscribed.sweep()
     for number in range(30):
@@ -397,11 +398,11 @@ def test_its_cost_grows_with_what_is_due_not_with_the_accounts(subscribed: Produ
         record(other, snapshot(period_end=renewal(subscribed) + 9 * DAY))
     with counted_reads() as among_others:
         subscribed.sweep()
-    assert alone == among_others == ["query"] * 8
+    assert alone == among_others == [*["query"] * 8, "get_item"]
     subscribed.go_to(renewal(subscribed) - DAY)
     with counted_reads() as one_due:
         subscribed.sweep()
-    assert one_due == ["query"] * (8 + 2)
+    assert one_due == [*["query"] * (8 + 2), "get_item"]
 
 
 @contextmanager

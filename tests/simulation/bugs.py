@@ -13,7 +13,7 @@ from unittest.mock import patch
 from botocore.exceptions import BotoCoreError, ClientError
 
 import webhook_process
-from billing import runtime
+from billing import charge_views, runtime
 from billing.adapters.dynamodb import history, ledger, marks, purchases, wallets
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
 from billing.adapters.stripe import endings, gateway, payments
@@ -524,6 +524,18 @@ BUGS = (
         "what was lost counts as seen", "life", _patched(marks, "not_done", lambda _: lambda _: [])
     ),
     Bug("slots do not end with the base", "life", _without(endings, "end_with_base")),
+    Bug(
+        "what is still charged is not named",
+        "ending, annual",
+        _patched(charge_views, "charges_view", _same(lambda _: [])),
+        (("cancel, keeping slots",),),
+    ),
+    Bug(
+        "slots that are kept are as many as before",
+        "ending, annual",
+        _without(endings, "lower_quantity"),
+        (("slots 1", "cancel, keeping slots"),),
+    ),
     Bug("the first answer is not kept", "life", _patched(marks, "accept_command", _without_answer)),
     Bug("who has ended keeps access", "life", _patched(overview, "access_at", _keeping_access)),
     Bug(

@@ -16,6 +16,7 @@ from tests.functions.product import BANK_DEBIT, FAILS_AT_RENEWAL, VISA
 from tests.simulation import engine
 from tests.simulation.box import Box
 from tests.simulation.cloud import Answer, Cloud
+from tests.simulation.stripe_port import perform_call
 
 ACME, BETA = "acme", "beta"
 ACCOUNTS = (ACME, BETA)
@@ -30,6 +31,17 @@ class Done:
     answer: Answer
     repeat: Callable[[], Answer]
     repeatable: bool
+    began: int
+    ended: int
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """A cancellation that was answered, and the invoices that were paid by then."""
+
+    answer: Answer
+    began: int
+    paid: frozenset[str]
 
 
 @dataclass
@@ -40,7 +52,9 @@ class People:
     account: str
     done: list[Done] = field(default_factory=list)
     pages: list[str] = field(default_factory=list)
+    acknowledged: list[Acknowledged] = field(default_factory=list)
     keys: int = 0
+    moment: int = 0
 
     def manager(self) -> dict[str, Any]:
         return {
@@ -86,9 +100,16 @@ class People:
         def send() -> Answer:
             return self.cloud.call(route, claims, body, key=key, **more)
 
+        began = self._next_moment()
         answer = send()
-        self.done.append(Done(command, self.account, answer, send, keyed))
+        ended = self._next_moment()
+        self.done.append(Done(command, self.account, answer, send, keyed, began, ended))
         return answer
+
+    def _next_moment(self) -> int:
+        """Counts what begins and ends, so that it can be said what came first."""
+        self.moment += 1
+        return self.moment
 
 
 Command = Callable[[People], Any]
@@ -293,8 +314,30 @@ def change_slots(count: int, *, quoted: bool = False) -> Command:
     return command
 
 
-def cancel(people: People) -> None:
-    people.ask("cancel", "POST /subscription/cancel", {}, keyed=False)
+def cancel(*, keep_slots: bool = False) -> Command:
+    def command(people: People) -> None:
+        body = {"keep_slots": keep_slots}
+        answer = people.ask("cancel", "POST /subscription/cancel", body, keyed=False)
+        if answer.status == 200:
+            invoices = subscription_invoices(people.cloud, people.account)
+            paid = frozenset(each["id"] for each in invoices if each["status"] == "paid")
+            people.acknowledged.append(Acknowledged(answer, people.done[-1].began, paid))
+
+    return command
+
+
+DECIDES_WHAT_IS_BILLED = ("cancel", "resume", "check", "slots", "card", "pay", "cycle")
+"""First words of the commands after which something else may be billed."""
+
+
+def subscription_invoices(cloud: Cloud, account: str) -> list[Any]:
+    """Everything that Stripe asked for subscriptions, the oldest first."""
+    theirs = {each["id"] for each in cloud.box.all("subscription") if of(account, each)}
+    return [
+        each
+        for each in cloud.box.all("invoice")
+        if each["parent"] and each["parent"]["subscription_details"]["subscription"] in theirs
+    ]
 
 
 def resume(people: People) -> None:
@@ -329,16 +372,28 @@ def end_at_stripe(people: People) -> None:
             return
 
 
-def buy_slots(count: int) -> Command:
-    """At Stripe, as the product does it."""
+_ANNUAL_SLOT = {
+    "product": "slot",
+    "currency": "usd",
+    "unit_amount": 47_040,
+    "recurring": {"interval": "year"},
+    "metadata": {"kind": "slots"},
+}
+
+
+def buy_slots(count: int, *, annual: bool = False) -> Command:
+    """At Stripe, as the product does it, or by the year as Support agrees on it."""
 
     def command(people: People) -> None:
         box = people.cloud.box
+        price = people.cloud.prices["slot_monthly_usd"]
+        if annual:
+            price = perform_call(box, "POST", "/v1/prices", _ANNUAL_SLOT, None)[1]["id"]
         (base,) = (each for each in box.all("subscription") if of(people.account, each))
         wanted = {
             "customer": base["customer"],
             "default_payment_method": base["default_payment_method"],
-            "items": [{"price": people.cloud.prices["slot_monthly_usd"], "quantity": count}],
+            "items": [{"price": price, "quantity": count}],
             "metadata": {"account_id": people.account, "kind": "slots"},
         }
         people.cloud.outside("slots are bought", box.calling("POST", "/v1/subscriptions", wanted))
@@ -373,6 +428,18 @@ def wait(seconds: int) -> Command:
         people.cloud.pass_time(seconds)
 
     return command
+
+
+def wait_for_renewal(people: People) -> None:
+    """To the second at which something renews next: its invoice is a draft then."""
+    ends = [
+        item["current_period_end"]
+        for each in people.cloud.box.all("subscription")
+        if of(people.account, each) and each["status"] == "active"
+        for item in each["items"]["data"]
+    ]
+    if ends:
+        people.cloud.pass_time(max(0.0, min(ends) - people.cloud.clock()))
 
 
 def tell_twice(people: People) -> None:
@@ -457,7 +524,8 @@ COMMANDS: dict[str, Command] = {
     "cycle quarterly": change_cycle("quarterly"),
     "cycle annual": change_cycle("annual"),
     "cycle monthly": change_cycle("monthly"),
-    "cancel": cancel,
+    "cancel": cancel(),
+    "cancel, keeping slots": cancel(keep_slots=True),
     "resume": resume,
     "card": new_card,
     "look": look,
@@ -472,4 +540,5 @@ COMMANDS: dict[str, Command] = {
     "15 days": wait(15 * DAY),
     "32 days": wait(32 * DAY),
     "31 days": wait(31 * DAY),
+    "to the next month": wait_for_renewal,
 }

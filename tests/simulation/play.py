@@ -11,6 +11,8 @@ from unittest.mock import patch
 from billing.domain.catalog import load_catalog
 from billing.usecases import credits
 from infra.stripe_setup import apply_catalog
+from tests.functions.product import VISA
+from tests.simulation.cancelled import only_what_was_named_is_billed
 from tests.simulation.choices import Aim, Scripted, Seeded
 from tests.simulation.cloud import Beginning, Cloud, plugged_in
 from tests.simulation.commands import (
@@ -18,10 +20,15 @@ from tests.simulation.commands import (
     ACME,
     CAPS,
     COMMANDS,
+    DAY,
     HOUR,
+    Command,
     People,
     buy_slots,
+    check_out,
     grant,
+    look,
+    pay_page,
 )
 from tests.simulation.meter import Meter
 from tests.simulation.oracles import Watcher, at_rest, hold
@@ -68,6 +75,11 @@ _LIFE = (
     *("cycle annual", "cycle monthly", "cancel", "resume", "card", "pay", "end at Stripe"),
     *("an hour", "31 days", "reconcile", "look", "invite mia", "15 days", "renewals"),
 )
+_ENDING = (
+    *("cancel", "cancel, keeping slots", "cancel, keeping slots", "resume", "slots 1", "slots 3"),
+    *("31 days", "32 days", "to the next month", "an hour", "cycle monthly", "card", "pay"),
+    *("renewals", "reconcile", "look", "the news", "invite mia"),
+)
 _OVERDUE = (
     *("pay invoice", "card", "pay", "cancel", "resume", "look", "15 days"),
     *("send 3 mia", "renewals", "cycle annual"),
@@ -89,6 +101,10 @@ PROFILES = {
     "slots": ("team", _SLOTS),
     "life": ("full", _LIFE),
     "overdue": ("overdue", _OVERDUE),
+    "ending, monthly": ("full", _ENDING),
+    "ending, quarterly": ("quarterly", _ENDING),
+    "ending, annual": ("annual", _ENDING),
+    "ending, annual slots": ("annual slots", _ENDING),
     "money": ("new", _MONEY),
     "top ups": ("full", _TOP_UPS),
 }
@@ -96,6 +112,7 @@ _OFTEN = {
     **{"credits": 90, "holds": 36, "crowd": 4, "team": 64},
     **{"packages": 2, "slots": 1, "life": 1, "overdue": 1, "money": 1},
     **{"top ups": 1},
+    **{f"ending, {cycle}": 1 for cycle in ("monthly", "quarterly", "annual", "annual slots")},
 }
 """Where Stripe takes part a history costs ten times as much."""
 _LOTS = [profile for profile, tickets in _OFTEN.items() for _ in range(tickets)]
@@ -110,6 +127,8 @@ def plan(random: Random, profile: str = "") -> Plan:
         tuple(random.choices(commands, k=random.choice((1, 1, 2))))
         for _ in range(random.choice((1, 2, 2, 3)))
     ]
+    if commands is _ENDING and not any(each[0].startswith("cancel") for each in scripts):
+        scripts[0] += (random.choice(("cancel", "cancel, keeping slots")),)
     if commands is _PACKAGES:
         scripts[0] = ("buy 500", random.choice(("pay", "pay", "pay by debit")), *scripts[0])
     if commands is _TOP_UPS:
@@ -206,6 +225,7 @@ class Theatre:
             hold("what is due gets done", any(not cloud.sweep_again() for _ in range(_SWEEPS)))
             top_ups_are_what_was_chosen(cloud, people)
         at_rest(cloud, people, beginning)
+        only_what_was_named_is_billed(cloud, people)
 
     def _build(self) -> None:
         cloud = self.cloud
@@ -219,6 +239,7 @@ class Theatre:
         cloud.play([cloud.reconcile])
         self.beginnings["team"] = cloud.keep("team")
         self._fill()
+        self._subscribe_otherwise()
         self._fall_behind()
         self._find_aims()
 
@@ -243,6 +264,24 @@ class Theatre:
         cloud.play([partial(grant(20), acme)])
         cloud.play([partial(_perform, acme, ("send 20 mia", "hold 6 mia", "limit mia 15"))])
         self.beginnings["stocked"] = cloud.keep("stocked")
+
+    def _subscribe_otherwise(self) -> None:
+        """Other cycles of the base and of its slots, which began ten days after it."""
+        self._subscribe_by("quarterly", "quarterly", buy_slots(3))
+        self._subscribe_by("annual", "annual", buy_slots(3))
+        self._subscribe_by("annual slots", "monthly", buy_slots(3, annual=True))
+
+    def _subscribe_by(self, name: str, cycle: str, slots: Command) -> None:
+        cloud = self.cloud
+        cloud.begin(Scripted(), self.beginnings["new"])
+        acme = People(cloud, ACME)
+        for command in (look, check_out("starter", cycle), pay_page(VISA)):
+            cloud.play([partial(command, acme)])
+        cloud.play([lambda: cloud.pass_time(10 * DAY)])
+        for command in (slots, grant(10)):
+            cloud.play([partial(command, acme)])
+        cloud.play([lambda: cloud.pass_time(2 * DAY)])
+        self.beginnings[name] = cloud.keep(name)
 
     def _fall_behind(self) -> None:
         """The renewal could not be charged."""

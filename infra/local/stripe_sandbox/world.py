@@ -19,11 +19,11 @@ BASE = "https://sandbox.invalid"
 class Rules:
     """What Stripe lets an account choose in its dashboard, and how fast drafts are finalised.
 
-    Stripe keeps a renewal's invoice a draft for about an hour; here none by default, so that
-    moving the clock by one period shows the period paid.
+    Stripe keeps a renewal's invoice a draft for about an hour. (billing/invoices/subscription) The
+    command line's default is none, so that moving the clock by one period shows the period paid.
     """
 
-    draft_seconds: int = 0
+    draft_seconds: int = 3600
     retry_days: tuple[int, ...] = (3, 5, 7)
     after_retries: str = "cancel"
 

@@ -130,10 +130,11 @@ class UnlimitedDecision(OperatorsAct):
 
 
 class Cancellation(Body):
-    """Why, as far as the manager cares to say."""
+    """Why, as far as the manager cares to say, and whether slots are billed until the plan ends."""
 
     reason: str = Field(default="", max_length=100)
     comment: str = Field(default="", max_length=400)
+    keep_slots: bool = False
 
 
 class CreditsSent(Body):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TypedDict
 
+from billing.charge_views import CancellationView, ChargeView, NextChargeView
 from billing.domain.account import Member, MemberStatus
 from billing.domain.catalog import Catalog
 from billing.domain.credits import Entry, EntryKind, Wallet
@@ -17,14 +18,6 @@ from billing.domain.money import MoneyView
 from billing.domain.subscription import Card
 from billing.domain.times import rfc3339
 from billing.domain.top_ups import TopUp, month_of
-
-
-class ChargeView(TypedDict):
-    """A charge to come; without taxes and discounts, which Stripe adds when it is made."""
-
-    amount: int
-    currency: str
-    at: str
 
 
 class PlanName(TypedDict):
@@ -59,7 +52,11 @@ class OpenInvoice(TypedDict):
 
 
 class SubscriptionView(TypedDict):
-    """`status` is Stripe's, or `none`, or `pending` while a payment is being confirmed."""
+    """`status` is Stripe's, or `none`, or `pending` while a payment is being confirmed.
+
+    `next_charge` and `monthly_total` count base, slots and add-on. `charges` is all that will still
+    be billed, where an end is set; `cancellation` what canceling would do, where none is.
+    """
 
     status: str
     plan: PlanName | None
@@ -67,7 +64,10 @@ class SubscriptionView(TypedDict):
     price: MoneyView | None
     renews_at: str | None
     ends_at: str | None
-    next_charge: ChargeView | None
+    next_charge: NextChargeView | None
+    monthly_total: MoneyView | None
+    charges: list[ChargeView] | None
+    cancellation: CancellationView | None
     pending_plan: PlanName | None
     pending_cycle: str | None
     card: Card | None
@@ -90,7 +90,8 @@ class OverdueView(TypedDict):
 
 class SlotsView(TypedDict):
     """`occupied` are the invitations, of which there are `invited`, and the active members.
-    `price` is of one slot per `cycle`, which is monthly unless Support made it annual.
+    `price` is of one slot per `cycle`, which is monthly unless Support made it annual. `ends_at` is
+    when they end or have ended with the plan's cancellation.
     """
 
     purchased: int
@@ -101,6 +102,7 @@ class SlotsView(TypedDict):
     cycle: str
     price: MoneyView | None
     renews_at: str | None
+    ends_at: str | None
     overdue: OverdueView | None
 
 
@@ -531,14 +533,6 @@ class PlanChangeView(TypedDict):
     pending_plan: PlanName | None
     pending_cycle: str | None
     effective_at: str | None
-
-
-class CancelView(TypedDict):
-    ends_at: str
-
-
-class ResumeView(TypedDict):
-    renews_at: str
 
 
 class PaymentView(TypedDict):

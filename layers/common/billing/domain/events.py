@@ -149,8 +149,8 @@ def _planned(before: Subscription, after: Subscription) -> Iterator[Told]:
                 "plan": after.pending.plan,
                 "cycle": after.pending.cycle,
                 "quantity": after.pending.quantity,
-                "amount": after.next_charge.amount,
-                "currency": after.next_charge.currency,
+                "amount": after.next_price.amount,
+                "currency": after.next_price.currency,
                 "at": rfc3339(after.period_end),
             },
         )
@@ -162,7 +162,7 @@ def _planned(before: Subscription, after: Subscription) -> Iterator[Told]:
 def _ended(before: Subscription, after: Subscription) -> Iterator[Told]:
     if before.live and not after.live:
         yield "ended", {"at": rfc3339(after.ends_at) if after.ends_at else None}
-    elif after.live and after.ends_at != before.ends_at:
+    elif after.live and (after.ends_at, after.kept_slots) != (before.ends_at, before.kept_slots):
         if after.ends_at is None:
             yield "kept", {"renews_at": rfc3339(after.period_end)}
         else:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from billing.domain.cancellation import Cancellation
+from billing.domain.catalog import Kind
 from billing.domain.events import Fact
 from billing.domain.money import Money
 from billing.domain.support_requests import SupportRequest
@@ -82,15 +84,52 @@ def payment_failed(sender: Sender, what: str, until: datetime | None, pay_at: st
     )
 
 
-def cancelled(sender: Sender, facts: Facts) -> Mail:
-    ends = _moment(parse_rfc3339(str(facts["ends_at"])))
+def canceled(sender: Sender, ends: Cancellation) -> Mail:
     return _mail(
         sender,
-        f"Your subscription ends on {_day(facts['ends_at'])}",
-        f"Your team's subscription, its slots and its add-on end at {ends}. "
-        "Nothing is charged from now on, and everything works until then.",
-        f"If you change your mind, keep your subscription until that moment: {sender.page}",
+        f"Your subscription ends on {_spelled(ends.ends_at)}",
+        f"Your subscription is canceled. {_last_days(ends)}",
+        *_still_billed(ends),
+        "Everything works until then. Reports are lost after that, so take out what you need. "
+        "Credits stay in the wallets.",
+        f"If you change your mind, resume your subscription before it ends: {sender.page}",
     )
+
+
+def corrected(sender: Sender, ends: Cancellation) -> Mail:
+    """To who canceled when slots and add-on were still billed until the plan ended."""
+    return _mail(
+        sender,
+        "You will not be charged again",
+        "We told you that nothing more is charged after you canceled your subscription, but slots "
+        f"and add-ons were still set to renew until your plan ends. We stopped that. "
+        f"{_last_days(ends)}",
+        *_still_billed(ends),
+        f"If you want them until your plan ends, resume your subscription: {sender.page}",
+    )
+
+
+def _last_days(ends: Cancellation) -> str:
+    days = [f"Your plan ends on {_moment(ends.ends_at)}."]
+    if ends.slots_ends_at is not None:
+        days.append(f"Your slots end on {_moment(ends.slots_ends_at)}.")
+    if ends.add_on_ends_at is not None:
+        days.append(f"DataUnlimited ends on {_moment(ends.add_on_ends_at)}.")
+    return " ".join(days)
+
+
+_BILLED_FOR = {Kind.SUBSCRIPTION: "plan", Kind.SLOTS: "slots", Kind.ADD_ON: "DataUnlimited"}
+
+
+def _still_billed(ends: Cancellation) -> list[str]:
+    if not ends.charges:
+        return ["You will not be charged again."]
+    lines = [
+        f"{_spelled(each.at)}: {spelled(each.money)} ({_BILLED_FOR[each.kind]})"
+        for each in ends.charges
+    ]
+    kept = f"You keep {ends.kept_slots} slots until your plan ends. " if ends.kept_slots else ""
+    return [f"{kept}Only these charges are left:", "\n".join(lines)]
 
 
 def credits_low(sender: Sender, balance: int, below: int) -> Mail:

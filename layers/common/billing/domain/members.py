@@ -21,12 +21,17 @@ _RELEASED_AT_ONCE = 45
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """What a decision about a membership rests on."""
+    """What a decision about a membership rests on. Slots are paid for until `slots_end`."""
 
     account: str
     members: Mapping[str, Member] = field(default_factory=dict)
     slots: Slots = field(default_factory=Slots)
     purchased: int = 0
+    slots_end: datetime | None = None
+
+    def paid(self, now: datetime) -> int:
+        """How many slots are paid for; none from the second at which they end."""
+        return 0 if self.slots_end is not None and now >= self.slots_end else self.purchased
 
     def holders(self, now: datetime) -> list[Member]:
         """Who holds a slot: active members before invitations, the earlier before the later."""
@@ -46,11 +51,11 @@ class Team:
 
     def free(self, now: datetime) -> int:
         """How many more could be invited."""
-        return max(0, replace(self.slots, occupied=len(self.holders(now))).room(self.purchased))
+        return max(0, replace(self.slots, occupied=len(self.holders(now))).room(self.paid(now)))
 
     def has_slot(self, member: Member, now: datetime) -> bool:
         """Whether one that is paid for is theirs, also where fewer are paid for than occupied."""
-        return member in self.holders(now)[: self.purchased]
+        return member in self.holders(now)[: self.paid(now)]
 
     def listed(self) -> list[Member]:
         """Everybody who ever was, managers first."""
@@ -115,7 +120,7 @@ def invite(team: Team, email: str, name: str, now: datetime) -> Change:
     released = expired[:_RELEASED_AT_ONCE]
     occupied = team.slots.occupied - len(released)
     if present is None or present in released or not counted(present):
-        if replace(team.slots, occupied=occupied).room(team.purchased) < 1:
+        if replace(team.slots, occupied=occupied).room(team.paid(now)) < 1:
             raise Conflict("no_free_slot", "Every slot is in use. Buy one, or remove somebody.")
         occupied += 1
     invited = Member(

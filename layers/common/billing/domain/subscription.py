@@ -49,6 +49,30 @@ class Pending:
     plan: str
 
 
+@dataclass(frozen=True, slots=True)
+class UnpaidInvoice:
+    """A renewal's invoice until it is paid; `total` in minor units, with taxes."""
+
+    id: str
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoicePreview:
+    """The next invoice as Stripe worked it out at `made_at`, in minor units of its currency.
+
+    `total` is `subtotal` less `discount` plus `tax`. `balance` is the customer's: below zero it
+    pays for part of the total, above zero it is charged with it.
+    """
+
+    subtotal: int
+    discount: int
+    tax: int
+    total: int
+    balance: int
+    made_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     """Stripe's subscription at one moment.
@@ -56,8 +80,11 @@ class Subscription:
     `plan` is the catalog's product id. `ends_at` is when it will end or has ended, None while it
     renews. `period_end` is the last paid second, where the next charge is due, and where what is
     pending takes effect.
-    `ends_with_base` tells slots and add-ons that the end of the base ends from those that end by
-    themselves.
+    `ends_with_period` says that it was canceled for the end of its present period, rather than for
+    a date; `kept_slots` how many slots a canceled base keeps until it ends. `ends_with_base` tells
+    slots and add-ons that the end of the base ends from those that end by themselves.
+    `anchor` is where its periods are counted from. `unpaid_invoice` is that of the present period,
+    until it is paid. `preview` is Stripe's next invoice, where more than the price counts.
     """
 
     id: str
@@ -75,6 +102,11 @@ class Subscription:
     card: Card | None
     pending: Pending | None = None
     ends_with_base: bool = False
+    ends_with_period: bool = False
+    kept_slots: int = 0
+    anchor: datetime
+    unpaid_invoice: UnpaidInvoice | None = None
+    preview: InvoicePreview | None = None
 
     @property
     def live(self) -> bool:
@@ -91,15 +123,17 @@ class Subscription:
         return self.pending.plan if self.pending and self.pending.plan != self.plan else None
 
     @property
-    def next_charge(self) -> Money:
-        """What the next period costs, taxes and discounts apart."""
+    def next_price(self) -> Money:
+        """What a whole next period costs, without taxes and discounts."""
         coming = self.pending
         return coming.price * coming.quantity if coming else self.price * self.quantity
 
     @property
     def renews(self) -> bool:
         """Whether another period is to come; while one is unpaid, that decides first."""
-        return self.status in (Status.ACTIVE, Status.TRIALING) and self.ends_at is None
+        if self.status not in (Status.ACTIVE, Status.TRIALING):
+            return False
+        return self.ends_at is None or self.ends_at > self.period_end
 
 
 def supersedes(candidate: Subscription, present: Subscription | None) -> bool:

@@ -1,5 +1,6 @@
 """Times are aware and in UTC; on the wire and in rows RFC 3339 with a Z, to the second."""
 
+import calendar
 from datetime import UTC, datetime
 
 
@@ -29,3 +30,24 @@ def next_month(moment: datetime) -> datetime:
     """When the next month begins, in UTC."""
     year, month = (moment.year + 1, 1) if moment.month == 12 else (moment.year, moment.month + 1)
     return datetime(year, month, 1, tzinfo=UTC)
+
+
+def months_after(moment: datetime, months: int) -> datetime:
+    """Return the same day and time so many months later; a short month's last day at most."""
+    index = moment.month - 1 + months
+    year, month = moment.year + index // 12, index % 12 + 1
+    day = min(moment.day, calendar.monthrange(year, month)[1])
+    return moment.replace(year=year, month=month, day=day)
+
+
+def end_of_period(anchor: datetime, months: int, start: datetime) -> datetime:
+    """Return the first boundary after `start` of periods of so many months.
+
+    Boundaries are counted from `anchor`, so 31 January is followed by 28 February and 31 March.
+    (Stripe: billing/subscriptions/billing-cycle)
+    """
+    passed = (start.year - anchor.year) * 12 + start.month - anchor.month
+    number = max(0, passed // months - 1)
+    while months_after(anchor, number * months) <= start:
+        number += 1
+    return months_after(anchor, number * months)

@@ -23,7 +23,7 @@ from billing.adapters.stripe.gateway import CheckoutFacts
 from billing.domain.account import Checkout, CheckoutStatus
 from billing.domain.catalog import Kind
 from billing.domain.events import STRIPE
-from billing.domain.invoices import InvoiceStatus
+from billing.domain.invoices import Invoice, InvoiceStatus
 from billing.domain.subscription import Subscription
 from billing.usecases.purchases import record_purchase
 from billing.usecases.snapshots import put_invoice, put_snapshot
@@ -32,6 +32,7 @@ from billing.usecases.subscription import follow_base
 logger = Logger(child=True)
 
 _TRIES = 5
+_BILLED_BY_PERIOD = (Kind.SUBSCRIPTION, Kind.SLOTS, Kind.ADD_ON)
 
 Effect = Callable[[StripeEvent, str, Transaction], None]
 """Adds to the transaction what an event means for an account."""
@@ -121,6 +122,8 @@ def record_invoice(event: StripeEvent, account: str, write: Transaction) -> None
     if invoice is not None:
         at = runtime.now()
         put_invoice(write, account, before, invoice, version=version, by=STRIPE, at=at)
+        if invoice.status is InvoiceStatus.PAID and invoice.kind in _BILLED_BY_PERIOD:
+            _period_is_paid(account, invoice, write)
         if invoice.kind == Kind.PACKAGE and invoice.status is InvoiceStatus.PAID:
             record_purchase(event.object_id, account, write)
 
@@ -166,6 +169,15 @@ def _account_of(event: StripeEvent) -> str | None:
 def _replace_snapshot(rows: AccountRows, fetched: Subscription | None, write: Transaction) -> None:
     if fetched is not None:
         put_snapshot(write, rows, fetched, by=STRIPE, at=runtime.now())
+
+
+def _period_is_paid(account: str, invoice: Invoice, write: Transaction) -> None:
+    """Stripe tells of a renewal before it is charged, and of its payment by the invoice alone."""
+    rows = accounts.load(account)
+    for present in rows.subscriptions.values():
+        unpaid = present.unpaid_invoice
+        if unpaid is not None and unpaid.id == invoice.stripe_id:
+            _replace_snapshot(rows, gateway.subscription(present.id), write)
 
 
 def _after_replaced(checkout: Checkout, facts: CheckoutFacts, event: StripeEvent) -> Checkout:

@@ -9,6 +9,7 @@ from billing.adapters.dynamodb.accounts import AccountRows
 from billing.domain import mails
 from billing.domain.access import access_at
 from billing.domain.account import MemberStatus, Role
+from billing.domain.cancellation import Cancellation, cancellation
 from billing.domain.catalog import Kind
 from billing.domain.mails import Facts, Mail, Sender
 from billing.domain.subscription import OVERDUE
@@ -79,9 +80,21 @@ def _payment_failed(heard: Heard, rows: AccountRows, setting: Setting) -> list[N
 
 
 def _cancelled(heard: Heard, rows: AccountRows, setting: Setting) -> list[Notice]:
-    if rows.base is None or rows.base.ends_at is None:
-        return []
-    return _to_managers(rows, mails.cancelled(setting.sender, heard.facts))
+    ends = _ends(rows, setting)
+    return [] if ends is None else _to_managers(rows, mails.canceled(setting.sender, ends))
+
+
+def _cancellation_corrected(heard: Heard, rows: AccountRows, setting: Setting) -> list[Notice]:
+    ends = _ends(rows, setting)
+    return [] if ends is None else _to_managers(rows, mails.corrected(setting.sender, ends))
+
+
+def _ends(rows: AccountRows, setting: Setting) -> Cancellation | None:
+    """What the base's end means by the rule: slots may not be marked at Stripe yet."""
+    if rows.base is None:
+        return None
+    others = [each for each in rows.subscriptions.values() if each is not rows.base]
+    return cancellation(rows.base, others, setting.now)
 
 
 def _access_ended(heard: Heard, rows: AccountRows, setting: Setting) -> list[Notice]:
@@ -140,6 +153,7 @@ def _support_request(heard: Heard, rows: AccountRows, setting: Setting) -> list[
 _WRITERS: dict[str, Callable[[Heard, AccountRows, Setting], list[Notice]]] = {
     "subscription.started": _subscription_started,
     "subscription.cancelled": _cancelled,
+    "cancellation.corrected": _cancellation_corrected,
     "subscription.payment_failed": _payment_failed,
     "slots.payment_failed": _payment_failed,
     "add_on.payment_failed": _payment_failed,

@@ -1,13 +1,25 @@
 """What the Billing tab shows of an account, to its manager and to an operator who helps them."""
 
 from datetime import datetime, timedelta
+from functools import reduce
+from typing import TypedDict
 
 from billing.adapters.dynamodb import invoices
 from billing.adapters.dynamodb.accounts import AccountRows
+from billing.charge_views import (
+    CancellationView,
+    ChargeView,
+    NextChargeView,
+    cancellation_view,
+    charges_view,
+    next_charge_view,
+)
 from billing.domain.access import Access, access_at, unlimited_at
 from billing.domain.account import Checkout, CheckoutStatus, MemberStatus
+from billing.domain.cancellation import cancellation
 from billing.domain.catalog import Cycle, Kind, load_catalog
-from billing.domain.money import Money
+from billing.domain.charges import due_next, per_month
+from billing.domain.money import Money, MoneyView
 from billing.domain.subscription import Status, Subscription
 from billing.domain.times import rfc3339
 from billing.views import (
@@ -42,7 +54,7 @@ def show_billing(
     return {
         "account": {"id": rows.id},
         "subscription": {
-            **_subscription(rows.base, _open_checkout(rows.checkout, now)),
+            **_subscription(rows, _open_checkout(rows.checkout, now), now),
             "open_invoice": _open_invoice(rows, Kind.SUBSCRIPTION),
         },
         "access": _access(access),
@@ -77,7 +89,10 @@ def _open_checkout(checkout: Checkout | None, now: datetime) -> OpenCheckout | N
     }
 
 
-def _subscription(base: Subscription | None, checkout: OpenCheckout | None) -> SubscriptionView:
+def _subscription(
+    rows: AccountRows, checkout: OpenCheckout | None, now: datetime
+) -> SubscriptionView:
+    base, bought = rows.base, list(rows.subscriptions.values())
     if base is None:
         return {
             "status": _pending(checkout) or "none",
@@ -87,6 +102,9 @@ def _subscription(base: Subscription | None, checkout: OpenCheckout | None) -> S
             "renews_at": None,
             "ends_at": None,
             "next_charge": None,
+            "monthly_total": None,
+            "charges": None,
+            "cancellation": None,
             "pending_plan": None,
             "pending_cycle": None,
             "card": None,
@@ -102,12 +120,32 @@ def _subscription(base: Subscription | None, checkout: OpenCheckout | None) -> S
         "price": price.view(),
         "renews_at": renews_at,
         "ends_at": rfc3339(base.ends_at) if base.ends_at else None,
-        "next_charge": {**base.next_charge.view(), "at": renews_at} if renews_at else None,
+        **_to_pay(base, bought, now),
         "pending_plan": plan_name(base.pending_plan, _CATALOG) if base.pending_plan else None,
         "pending_cycle": base.pending_cycle,
         "card": base.card,
         "checkout": None if base.live else checkout,
         "open_invoice": None,
+    }
+
+
+class _ToPay(TypedDict):
+    next_charge: NextChargeView | None
+    monthly_total: MoneyView | None
+    charges: list[ChargeView] | None
+    cancellation: CancellationView | None
+
+
+def _to_pay(base: Subscription, bought: list[Subscription], now: datetime) -> _ToPay:
+    due, others = due_next(bought), [each for each in bought if each is not base]
+    monthly = [per_month(each) for each in bought if each.renews]
+    ends = cancellation(base, others, now) if base.live else None
+    goes_on = base.live and base.ends_at is None
+    return {
+        "next_charge": None if due is None else next_charge_view(due),
+        "monthly_total": reduce(Money.__add__, monthly).view() if monthly else None,
+        "charges": None if ends is None else charges_view(ends.charges),
+        "cancellation": cancellation_view(base, others, now) if goes_on else None,
     }
 
 
@@ -152,7 +190,7 @@ def show_slots(rows: AccountRows, now: datetime) -> SlotsView:
     price = bought.price if bought and live else _slot_price(rows)
     holders = team.holders(now)
     return {
-        "purchased": team.purchased,
+        "purchased": team.paid(now),
         "occupied": len(holders),
         "invited": sum(member.status is MemberStatus.INVITED for member in holders),
         "free": team.free(now),
@@ -160,6 +198,7 @@ def show_slots(rows: AccountRows, now: datetime) -> SlotsView:
         "cycle": bought.cycle if bought and live else Cycle.MONTHLY,
         "price": price.view(),
         "renews_at": rfc3339(bought.period_end) if bought and bought.renews else None,
+        "ends_at": rfc3339(bought.ends_at) if bought and bought.ends_at else None,
         "overdue": None,
     }
 

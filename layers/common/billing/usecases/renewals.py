@@ -8,6 +8,7 @@ from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unava
 from billing.adapters.stripe import endings, gateway
 from billing.domain.agenda import Act, Due, agenda, due
 from billing.domain.catalog import Kind
+from billing.domain.charges import due_next
 from billing.domain.events import SCHEDULE, STRIPE, Event, Fact
 from billing.domain.members import lapsed
 from billing.domain.subscription import OVERDUE, Subscription
@@ -103,11 +104,12 @@ def _tell(
     if Act.END in done and fresh.kind is Kind.SUBSCRIPTION:
         _append(write, account, "access.ended", {"at": rfc3339(fresh.ends_at or now)}, now)
     elif Act.REMIND in done and now < fresh.period_end:
-        charge = fresh.next_charge
+        charge = due_next([fresh])
+        assert charge is not None
         facts: dict[str, Fact] = {
             "subscription": fresh.id,
-            "amount": charge.amount,
-            "currency": charge.currency,
+            "amount": charge.money.amount,
+            "currency": charge.money.currency,
             "at": rfc3339(fresh.period_end),
         }
         _append(write, account, "renewal.coming", facts, now)

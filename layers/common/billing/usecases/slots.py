@@ -175,7 +175,7 @@ def _finish(
 
 
 def _goes_on(rows: AccountRows) -> bool:
-    return rows.base is not None and rows.base.renews
+    return rows.base is not None and rows.base.renews and rows.base.ends_at is None
 
 
 def _ask(rows: AccountRows, change: SlotChange, found: Found, terms: Terms, now: datetime) -> None:

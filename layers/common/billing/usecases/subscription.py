@@ -10,25 +10,30 @@ from typing import Any, cast
 from billing.adapters.dynamodb import accounts, marks
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.marks import AlreadyDone, Command
-from billing.adapters.dynamodb.transaction import Transaction
+from billing.adapters.dynamodb.transaction import Transaction, unavailable
 from billing.adapters.stripe import changes, endings, gateway
+from billing.adapters.stripe.snapshots import KEPT_SLOTS
+from billing.charge_views import CancelView, ResumeView, cancel_view, resume_view
 from billing.domain import plans
+from billing.domain.cancellation import end_beside, slots_to_keep, strays
 from billing.domain.catalog import Catalog, Cycle, Kind
 from billing.domain.errors import Conflict
-from billing.domain.subscription import Status, Subscription
+from billing.domain.subscription import OVERDUE, Status, Subscription
 from billing.domain.times import rfc3339
 from billing.usecases.snapshots import record
-from billing.views import CancelView, CycleView, LinkView, ResumeView
+from billing.views import CycleView, LinkView
 
+_TRIES = 5
 _CARD_PAGE_OPEN_FOR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Goodbye:
-    """Why somebody cancels, as far as they care to say."""
+    """Why somebody cancels, as far as they care to say, and whether slots stay until the end."""
 
     reason: str = ""
     comment: str = ""
+    keep_slots: bool = False
 
     @property
     def text(self) -> str:
@@ -68,69 +73,90 @@ def _planned(base: Subscription) -> tuple[str, Cycle] | None:
 
 
 def cancel(account: str, by: str, goodbye: Goodbye, now: datetime) -> CancelView:
-    """Nothing is billed again: not the base, not slots, not the add-on. Access stays to the end
-    of what is paid; what is not paid ends now. Cancelling twice is cancelling once.
+    """End base, slots and add-on, each with what is paid for it; what isn't paid ends now.
 
-    Raises Conflict `not_subscribed`.
+    Slots that the manager keeps are billed until the base ends, and the answer names each charge.
+    Canceled again, the later choice holds. Raises Conflict `not_subscribed`, Unavailable.
     """
     rows = accounts.load(account)
     base = live(rows)
-    for each in rows.subscriptions.values():
-        if each.live:
-            changes.release_plan(each.id)
-    if base.status in (Status.PAST_DUE, Status.UNPAID):
-        endings.end_now(base.id)
-    elif base.ends_at is None:
-        endings.end_with_period(base.id, goodbye.text)
+    kept = _kept_slots(rows, goodbye)
+    changes.release_plan(base.id)
+    endings.end_with_period(base.id, goodbye.text, {KEPT_SLOTS: str(kept) if kept else ""})
     fresh = record(account, base.id, by, now, goodbye.reason)
-    assert fresh.ends_at is not None
-    for each in rows.subscriptions.values():
-        if each.live and each.kind is not Kind.SUBSCRIPTION:
-            follow_base(each, fresh, now)
-            record(account, each.id, by, now, goodbye.reason)
-    return CancelView(ends_at=rfc3339(fresh.ends_at))
+    if fresh.live and fresh.status in OVERDUE:
+        endings.end_now(base.id)
+        fresh = record(account, base.id, by, now, goodbye.reason)
+    others = [each for each in rows.subscriptions.values() if each.live and each.id != base.id]
+    ended = [_end_beside(account, by, fresh, each, goodbye, now) for each in others]
+    return cancel_view(fresh, ended, now)
+
+
+def _kept_slots(rows: AccountRows, goodbye: Goodbye) -> int:
+    """How many slots go on; an earlier try that was cut off has noted it, and may have released
+    the lower number that was planned."""
+    if not goodbye.keep_slots or rows.base is None:
+        return 0
+    return rows.base.kept_slots or slots_to_keep(rows.base, rows.subscriptions.get(Kind.SLOTS))
+
+
+def _end_beside(
+    account: str,
+    by: str,
+    base: Subscription,
+    other: Subscription,
+    goodbye: Goodbye,
+    now: datetime,
+) -> Subscription:
+    """A renewal at the same moment moves the end, so it is looked at again."""
+    for _ in range(_TRIES):
+        follow_base(other, base, now)
+        other = record(account, other.id, by, now, goodbye.reason)
+        if not strays(base, other, now):
+            return other
+    raise unavailable()
 
 
 def follow_base(other: Subscription, base: Subscription, now: datetime) -> None:
-    """Slots and add-on end when the base does, at once if they are not paid for, and are kept when
-    it is; what was to end by itself before still does. Asked of Stripe only where it is not so.
+    """Let slots or the add-on end as the base's end wants it, and be kept when the base is.
 
-    `base` is as fetched; the row of `other` may be behind. What somebody does to the base at the
-    same time makes an event, and its recorder comes here after them.
+    `base` is as fetched; the row of `other` may be behind, so Stripe is asked before anything is
+    changed. What somebody does to the base at the same time makes an event, and its recorder comes
+    here after them.
     """
-    if not _strays(other, base):
+    if not strays(base, other, now):
         return
     fresh = gateway.subscription(other.id)
-    if fresh is None or not _strays(fresh, base):
+    if fresh is None or not strays(base, fresh, now):
         return
-    if base.ends_at is None:
+    wanted = end_beside(base, fresh, now)
+    if wanted is None:
         endings.keep(other.id)
-    elif base.ends_at <= now or fresh.status in (Status.PAST_DUE, Status.UNPAID):
+    elif wanted <= now:
         endings.end_now(other.id)
     else:
         # Stripe takes no end where a change is planned, and what ends needs none.
         changes.release_plan(other.id)
-        endings.end_with_base(other.id, base.ends_at)
-
-
-def _strays(other: Subscription, base: Subscription) -> bool:
-    if base.ends_at is None:
-        return other.live and base.live and other.ends_with_base
-    return other.live and (other.ends_at is None or other.ends_at > base.ends_at)
+        if base.kept_slots and fresh.kind is Kind.SLOTS:
+            endings.lower_quantity(other.id, base.kept_slots)
+        endings.end_with_base(other.id, wanted, own_period=wanted == fresh.period_end)
 
 
 def resume(account: str, by: str, now: datetime) -> ResumeView:
-    """Undoes a cancellation until it takes effect. Raises Conflict `not_subscribed`."""
+    """Undo a cancellation until it takes effect, for everything that hasn't ended yet.
+
+    Raises Conflict `not_subscribed`.
+    """
     rows = accounts.load(account)
     base = live(rows)
     if base.ends_at is not None:
         endings.keep(base.id)
         base = record(account, base.id, by, now)
     for each in rows.subscriptions.values():
-        if each.ends_with_base:
+        if each.live and each.ends_with_base:
             follow_base(each, base, now)
             record(account, each.id, by, now)
-    return ResumeView(renews_at=rfc3339(base.period_end))
+    return resume_view(base, rows.subscriptions.values())
 
 
 def open_card_page(account: str, command: Command, return_to: str, now: datetime) -> LinkView:

@@ -22,7 +22,13 @@ from billing.domain.credits import Wallet
 from billing.domain.members import Team, counted
 from billing.domain.money import Money
 from billing.domain.slots import SlotChange, Slots
-from billing.domain.subscription import Pending, Status, Subscription
+from billing.domain.subscription import (
+    InvoicePreview,
+    Pending,
+    Status,
+    Subscription,
+    UnpaidInvoice,
+)
 from billing.domain.times import parse_rfc3339, rfc3339
 from billing.domain.top_ups import TopUp
 
@@ -56,8 +62,9 @@ class AccountRows:
     def team(self) -> Team:
         """Counts every slot of a slots subscription that lives as paid."""
         bought = self.subscriptions.get(Kind.SLOTS)
-        purchased = bought.quantity if bought is not None and bought.live else 0
-        return Team(self.id, self.members, self.slots, purchased)
+        if bought is None or not bought.live:
+            return Team(self.id, self.members, self.slots)
+        return Team(self.id, self.members, self.slots, bought.quantity, bought.ends_at)
 
     def version_of(self, key: Key) -> int:
         """0 for a row that was not there."""
@@ -171,6 +178,8 @@ def put_subscription(
         "period_start": rfc3339(subscription.period_start),
         "period_end": rfc3339(subscription.period_end),
         "ends_at": _optional(subscription.ends_at),
+        "anchor": rfc3339(subscription.anchor),
+        "preview": _preview_row(subscription.preview),
         "handled": handled,
         **keys.in_due_index(account, next_due(subscription, handled, _GRACE)),
     }
@@ -181,7 +190,8 @@ def pages_due(shard: str, now: datetime) -> Iterator[dict[str, list[Key]]]:
     """By account, the keys of a shard's rows whose moment has come, a page at a time."""
     for page in reading.pages_due(shard, rfc3339(now)):
         by_account: dict[str, list[Key]] = {}
-        for key in page:
+        for row in page:
+            key: Key = {"pk": row["pk"], "sk": row["sk"]}
             by_account.setdefault(keys.account_in(key), []).append(key)
         yield by_account
 
@@ -292,6 +302,7 @@ def _checkout(item: Item) -> Checkout:
 
 
 def _subscription(item: Item) -> Subscription:
+    unpaid = item.get("unpaid_invoice")
     return Subscription(
         id=item["id"],
         kind=Kind(item["kind"]),
@@ -308,7 +319,25 @@ def _subscription(item: Item) -> Subscription:
         card=item["card"],
         pending=None if item["pending"] is None else _pending(item["pending"]),
         ends_with_base=item["ends_with_base"],
+        # Rows that an earlier version wrote know nothing of what follows.
+        ends_with_period=item.get("ends_with_period", item["ends_at"] == item["period_end"]),
+        kept_slots=item.get("kept_slots", 0),
+        anchor=parse_rfc3339(item.get("anchor") or item["period_start"]),
+        unpaid_invoice=UnpaidInvoice(**unpaid) if unpaid else None,
+        preview=_preview(item.get("preview")),
     )
+
+
+def _preview_row(preview: InvoicePreview | None) -> Item | None:
+    if preview is None:
+        return None
+    return {**asdict(preview), "made_at": rfc3339(preview.made_at)}
+
+
+def _preview(item: Item | None) -> InvoicePreview | None:
+    if item is None:
+        return None
+    return InvoicePreview(**{**item, "made_at": parse_rfc3339(item["made_at"])})
 
 
 def _pending(item: Item) -> Pending:

@@ -141,4 +141,5 @@ def ledger_key(account: str) -> Key:
 LEDGER_SHARDS = 16
 LEDGER_CHECK: Key = {"pk": "LEDGER_CHECK", "sk": "LEDGER_CHECK"}
 RECONCILIATION: Key = {"pk": "RECONCILIATION", "sk": "STRIPE_EVENTS"}
+CORRECTIONS: Key = {"pk": "CORRECTIONS", "sk": "CANCELLATIONS"}
 HEALTH: Key = {"pk": "HEALTH", "sk": "HEALTH"}

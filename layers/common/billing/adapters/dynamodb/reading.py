@@ -164,23 +164,24 @@ def present(keys: list[Key]) -> set[str]:
     return found
 
 
-def pages_due(shard: str, until: str) -> Iterator[list[Key]]:
-    """The keys of a shard's rows whose moment is not after `until`, the earliest first.
+def pages_due(shard: str, until: str, *, since: str = "") -> Iterator[list[Item]]:
+    """Yield `pk`, `sk` and `due_at` of a shard's rows from `since` to `until`, the earliest first.
 
     An index lags behind its table: decide by the rows themselves.
     """
     request: dict[str, Any] = {
         "TableName": TABLE,
         "IndexName": DUE_INDEX,
-        "KeyConditionExpression": "due_shard = :shard AND due_at <= :until",
-        "ExpressionAttributeValues": encode_item({":shard": shard, ":until": until}),
+        "KeyConditionExpression": "due_shard = :shard AND due_at BETWEEN :since AND :until",
+        "ExpressionAttributeValues": encode_item(
+            {":shard": shard, ":since": since or "0", ":until": until}
+        ),
         "Limit": 100,
     }
     while True:
         with _answering():
             answer = client.query(**request)
-        found = map(decode_item, answer["Items"])
-        yield [{"pk": item["pk"], "sk": item["sk"]} for item in found]
+        yield [decode_item(item) for item in answer["Items"]]
         if "LastEvaluatedKey" not in answer:
             return
         request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

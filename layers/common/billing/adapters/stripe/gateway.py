@@ -1,7 +1,7 @@
 """Calls to Stripe. Its errors become ours; every write carries a key derived from the intent."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -9,19 +9,22 @@ from urllib.parse import urlsplit
 import requests
 import stripe
 
+from billing import runtime
 from billing.adapters.stripe.client import TIMEOUT_SECONDS, client, our_errors, unavailable
 from billing.adapters.stripe.events import EVENT_TYPES, StripeEvent
 from billing.adapters.stripe.snapshots import (
     ForeignObject,
+    costs_more_than_its_price,
     invoice_snapshot,
     noted,
+    preview_snapshot,
     subscription_snapshot,
 )
 from billing.domain.account import Account, Checkout
 from billing.domain.catalog import Kind
 from billing.domain.errors import NotFound, Unavailable
 from billing.domain.invoices import Invoice
-from billing.domain.subscription import Subscription
+from billing.domain.subscription import InvoicePreview, Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +117,27 @@ def subscription(subscription_id: str) -> Subscription | None:
         "customer.invoice_settings.default_payment_method",
         "items.data.price.product",
         "schedule.phases.items.price",
+        "latest_invoice",
     ]
     with our_errors():
         found = client().v1.subscriptions.retrieve(subscription_id, {"expand": expand})
     try:
-        return subscription_snapshot(found)
+        snapshot = subscription_snapshot(found)
     except ForeignObject:
         return None
+    if snapshot.renews and costs_more_than_its_price(found):
+        return replace(snapshot, preview=_preview(subscription_id))
+    return snapshot
+
+
+def _preview(subscription_id: str) -> InvoicePreview | None:
+    """The next invoice; None where Stripe can't work it out, such as taxes without an address."""
+    with our_errors():
+        try:
+            invoice = client().v1.invoices.create_preview({"subscription": subscription_id})
+        except stripe.InvalidRequestError:
+            return None
+    return preview_snapshot(invoice, runtime.now())
 
 
 def invoice(invoice_id: str) -> Invoice | None:

@@ -8,8 +8,18 @@ import stripe
 from billing.domain.catalog import Cycle, Kind
 from billing.domain.invoices import Invoice, InvoiceLine, InvoiceStatus
 from billing.domain.money import Money
-from billing.domain.subscription import Card, Pending, Status, Subscription
+from billing.domain.subscription import (
+    Card,
+    InvoicePreview,
+    Pending,
+    Status,
+    Subscription,
+    UnpaidInvoice,
+)
 from billing.domain.times import from_epoch
+
+KEPT_SLOTS = "kept_slots"
+"""In the metadata of a canceled base: how many slots the manager keeps until it ends."""
 
 _CYCLES = {("month", 1): Cycle.MONTHLY, ("month", 3): Cycle.QUARTERLY, ("year", 1): Cycle.ANNUAL}
 
@@ -20,7 +30,7 @@ class ForeignObject(Exception):
 
 def subscription_snapshot(subscription: stripe.Subscription) -> Subscription:
     """Needs `default_payment_method`, `customer.invoice_settings.default_payment_method`,
-    `items.data.price.product` and `schedule.phases.items.price` expanded.
+    `items.data.price.product`, `schedule.phases.items.price` and `latest_invoice` expanded.
 
     Raises ForeignObject for one without our metadata or of another shape than we make.
     """
@@ -55,6 +65,10 @@ def subscription_snapshot(subscription: stripe.Subscription) -> Subscription:
         card=_card(subscription),
         pending=_pending(subscription, item),
         ends_with_base=noted(subscription, "ends_with") == "base",
+        ends_with_period=subscription.cancel_at_period_end,
+        kept_slots=_count(noted(subscription, KEPT_SLOTS)),
+        anchor=from_epoch(subscription.billing_cycle_anchor),
+        unpaid_invoice=_unpaid_invoice(subscription),
     )
 
 
@@ -77,6 +91,35 @@ def invoice_snapshot(invoice: stripe.Invoice) -> Invoice | None:
             for line in invoice.lines.data
         ),
         hosted_url=invoice.hosted_invoice_url,
+    )
+
+
+def costs_more_than_its_price(subscription: stripe.Subscription) -> bool:
+    """Tell whether taxes, discounts or a balance count in its next invoice."""
+    items = subscription.items.data
+    customer = subscription.customer
+    return bool(
+        subscription.automatic_tax.enabled
+        or subscription.default_tax_rates
+        or subscription.discounts
+        or any(item.tax_rates or item.discounts for item in items)
+        or getattr(customer, "balance", 0)
+        or getattr(customer, "discount", None)
+    )
+
+
+def preview_snapshot(invoice: stripe.Invoice, made_at: datetime) -> InvoicePreview:
+    discounts = invoice.total_discount_amounts or []
+    taxes = invoice.total_taxes or []
+    discount = sum(each.amount for each in discounts)
+    tax = sum(each.amount for each in taxes if each.tax_behavior == "exclusive")
+    return InvoicePreview(
+        subtotal=invoice.total + discount - tax,
+        discount=discount,
+        tax=tax,
+        total=invoice.total,
+        balance=invoice.starting_balance,
+        made_at=made_at,
     )
 
 
@@ -132,6 +175,21 @@ def _pending(subscription: stripe.Subscription, item: stripe.SubscriptionItem) -
                 product if isinstance(product, str) else product.id,
             )
     return None
+
+
+def _unpaid_invoice(subscription: stripe.Subscription) -> UnpaidInvoice | None:
+    """Return the invoice of a renewal that isn't paid yet; Stripe finalizes and charges it an hour
+    after the renewal. (billing/invoices/subscription)"""
+    invoice = subscription.latest_invoice
+    if not isinstance(invoice, stripe.Invoice) or invoice.billing_reason != "subscription_cycle":
+        return None
+    if invoice.status not in ("draft", "open") or invoice.total <= 0 or invoice.id is None:
+        return None
+    return UnpaidInvoice(invoice.id, invoice.total)
+
+
+def _count(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
 
 
 def _ends_at(subscription: stripe.Subscription, period_end: int) -> datetime | None:
