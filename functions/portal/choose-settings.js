@@ -170,7 +170,7 @@ function topUpPart({ catalog, billing, present, changed }) {
 /** Why it cannot be switched on, or null. */
 function obstacleTo({ access, subscription }, offers, currency) {
   if (!WORKING.has(access.state)) return "It needs a subscription. Subscribe, then switch it on.";
-  if (subscription?.ends_at) return "Your subscription is cancelled: nothing more is charged. Keep it, then switch it on.";
+  if (subscription?.ends_at) return "Your subscription is set to end. Keep it to switch this on.";
   return offers.length > 0 ? null : `No package is sold in ${currency.toUpperCase()}.`;
 }
 

@@ -1,4 +1,4 @@
-import { askToCancel, keepSubscription } from "./cancel.js";
+import { askToCancel, billedText, everyCharge, keepSubscription } from "./cancel.js";
 import { rememberCard } from "./card.js";
 import { askForCycle, orderCycle } from "./cycle.js";
 import { h } from "./dom.js";
@@ -16,7 +16,7 @@ import {
 } from "./pieces.js";
 import { askForPlan } from "./plan-change.js";
 import { sentNotice } from "./requests.js";
-import { CYCLES, SUBSCRIPTION_STATUS, cardBrand, cardExpiry, money } from "./words.js";
+import { CYCLES, PARTS, SUBSCRIPTION_STATUS, cardBrand, cardExpiry, money } from "./words.js";
 
 /** Statuses in which a subscription can still be changed. */
 const RUNNING = new Set(["active", "trialing", "past_due", "unpaid"]);
@@ -100,13 +100,18 @@ export class PlanSection {
   }
 
   /** What stands in the way of the renewal, with what can be done about it. */
-  #warning({ subscription, access, support }) {
+  #warning({ subscription, access, slots, add_ons: addOns, support }) {
     const { ends_at: ends, open_invoice: invoice } = subscription;
     if (access.state === "grace" || access.state === "ended") {
       return overdue(access, invoice, support, invoice ? this.#waysToPay(subscription) : []);
     }
     if (!ends) return null;
-    const text = "Until then everything works as before. Nothing more is charged.";
+    const charges = subscription.charges ?? [];
+    const parts = [
+      partEnd("Your slots", slots?.ends_at, ends),
+      partEnd("DataUnlimited", addOns?.data_unlimited?.ends_at, ends),
+    ];
+    const text = ["Everything works until then. ", ...parts, billedText(charges)];
     const keep = this.#orderButton("Keep my subscription", {
       look: "primary",
       busy: "Keeping…",
@@ -114,7 +119,9 @@ export class PlanSection {
       order: () => keepSubscription(this.#service),
     });
     const actions = RUNNING.has(subscription.status) ? [keep] : [];
-    return notice("neutral", ["Your subscription ends on ", dayOf(ends)], text, ...actions);
+    const said = notice("neutral", ["Your subscription ends on ", dayOf(ends)], text, ...actions);
+    if (charges.length > 1) said.append(everyCharge(charges));
+    return said;
   }
 
   #waysToPay({ open_invoice: invoice, card }) {
@@ -202,17 +209,32 @@ function priceLine({ price, cycle }) {
 
 function facts(subscription) {
   const { cycle, pending_cycle: pending, renews_at: renews, ends_at: ends } = subscription;
-  const { next_charge: charge, card } = subscription;
+  const { next_charge: charge, monthly_total: monthly, card } = subscription;
   const following = pending && detail("then ", CYCLES[pending].name.toLowerCase());
   return h(
     "dl",
     { class: "facts" },
     fact("Billing cycle", CYCLES[cycle]?.name, following),
     ends ? fact("Ends on", dayOf(ends)) : fact("Renews on", renews && dayOf(renews)),
-    charge && fact("Next charge", money(charge), detail("on ", dayOf(charge.at))),
+    charge && fact("Next charge", money(charge), detail("on ", dayOf(charge.at)), chargeParts(charge)),
+    monthly && fact("Total per month", `≈ ${money(monthly, { round: true })}`),
     ends && !charge && fact("Next charge", "None"),
     fact("Payment card", card ? cardText(card) : "None on file"),
   );
+}
+
+/** What a charge is made of, where it is more than the plan. */
+function chargeParts({ items, currency, estimated_at: estimated }) {
+  if (items.length === 1 && items[0].kind === "subscription") return null;
+  const parts = items.map(({ kind, amount }) => `${PARTS[kind]} ${money({ amount, currency })}`);
+  return detail(parts.join(" · "), estimated && [", estimated on ", dayOf(estimated)]);
+}
+
+function partEnd(what, at, planEnds) {
+  if (!at) return "";
+  const verb = what.endsWith("s") ? ["end", "ended"] : ["ends", "ended"];
+  if (at === planEnds) return `${what} ${verb[0]} on the same day. `;
+  return [`${what} ${at < new Date().toISOString() ? verb[1] : verb[0]} on `, dayOf(at), ". "];
 }
 
 function fact(term, ...description) {

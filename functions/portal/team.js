@@ -56,6 +56,7 @@ export class TeamSection {
       working ? [this.#inviteButton(billing), this.#slotsButton(billing)] : [],
       working ? usage(billing.slots) : asleep(),
       working && this.#overdue(billing.slots),
+      working && this.#ending(billing, present.length),
       working && this.#pending(billing.slots),
       this.#problem,
       h("ul", { class: "people" }, list),
@@ -75,6 +76,19 @@ export class TeamSection {
 
   #slotsButton(billing) {
     return button("Manage slots", () => askForSlots(this.#service, billing, this.#parts.heading));
+  }
+
+  /** Members lose access with their slots, which may be before the plan ends. */
+  #ending({ slots, subscription }, holding) {
+    const { ends_at: ends, purchased, pending_purchased: pending } = slots;
+    const over = purchased === 0;
+    if (!ends || pending === 0 || (over && holding === 0)) return null;
+    const title = [over ? "Your slots ended on " : "Your slots end on ", dayOf(ends)];
+    const again = subscription.ends_at ? "Keep your subscription and buy slots" : "Buy slots";
+    const text = over
+      ? `${again} to give your members access again. Their credits are kept.`
+      : "Your members have access until then. Their credits are kept.";
+    return notice("neutral", title, text);
   }
 
   #overdue({ overdue }) {

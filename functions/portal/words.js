@@ -150,3 +150,13 @@ export const ENTRY_KIND = {
   return: "Returned",
   clawback: "Taken back",
 };
+
+/** What a charge is for, or what changes it. */
+export const PARTS = {
+  subscription: "Plan",
+  slots: "Slots",
+  add_on: "DataUnlimited",
+  discount: "Discount",
+  tax: "Tax",
+  balance: "Account balance",
+};

@@ -40,7 +40,15 @@ def subscribed(access: dict[str, Any] | None = None, **more: Any) -> dict[str, A
         "price": money(9900),
         "renews_at": "2027-01-31T23:59:59Z",
         "ends_at": None,
-        "next_charge": {**money(9900), "at": "2027-01-31T23:59:59Z"},
+        "next_charge": {
+            **money(9900),
+            "at": "2027-01-31T23:59:59Z",
+            "items": [{"kind": "subscription", "amount": 9900}],
+            "estimated_at": None,
+        },
+        "monthly_total": money(9900),
+        "charges": None,
+        "cancellation": CANCELLATION,
         "pending_plan": None,
         "pending_cycle": None,
         "card": CARD,
@@ -49,6 +57,15 @@ def subscribed(access: dict[str, Any] | None = None, **more: Any) -> dict[str, A
     }
     return billing({**subscription, **more}, access or {"state": "active", "until": None})
 
+
+CANCELLATION: dict[str, Any] = {
+    "ends_at": "2027-01-31T23:59:59Z",
+    "slots_ends_at": None,
+    "add_on_ends_at": None,
+    "charges": [],
+    "keep_slots": None,
+}
+"""What canceling would do where there is nothing but the plan."""
 
 OPEN_INVOICE: dict[str, Any] = {
     "id": "1700000002-in_2",
@@ -64,7 +81,29 @@ def overdue(**more: Any) -> dict[str, Any]:
 
 
 def ending(**more: Any) -> dict[str, Any]:
-    return subscribed(ends_at="2027-01-31T23:59:59Z", renews_at=None, next_charge=None, **more)
+    nothing: dict[str, Any] = {"next_charge": None, "monthly_total": None, "cancellation": None}
+    ends: dict[str, Any] = {"ends_at": "2027-01-31T23:59:59Z", "renews_at": None, "charges": []}
+    return subscribed(**{**nothing, **ends, **more})
+
+
+def kept_slots() -> dict[str, Any]:
+    """An annual plan that can be canceled with its slots kept for ten more months."""
+    charges = [
+        {"at": f"2027-{month:02d}-15T10:00:00Z", **money(24500), "for": "slots"}
+        for month in range(1, 11)
+    ]
+    return {
+        **CANCELLATION,
+        "ends_at": "2027-11-15T10:00:00Z",
+        "slots_ends_at": "2027-01-15T10:00:00Z",
+        "keep_slots": {
+            "purchased": 5,
+            "price": money(24500),
+            "cycle": "monthly",
+            "until": "2027-11-15T10:00:00Z",
+            "charges": charges,
+        },
+    }
 
 
 def slots(purchased: int, occupied: int = 0, **more: Any) -> dict[str, Any]:
@@ -77,6 +116,7 @@ def slots(purchased: int, occupied: int = 0, **more: Any) -> dict[str, Any]:
         "cycle": "monthly",
         "price": money(4900),
         "renews_at": "2027-01-15T10:00:00Z" if purchased else None,
+        "ends_at": None,
         "overdue": None,
     }
     return {**shown, **more}

@@ -10,6 +10,12 @@ from tests.browser.scripted import OFFLINE, Answer, Site, problem
 
 CYCLE = "PUT /subscription/cycle"
 CANCEL = "POST /subscription/cancel"
+CANCELED = {each: shapes.CANCELLATION[each] for each in shapes.CANCELLATION if each != "keep_slots"}
+RESUMED = {
+    "renews_at": "2027-01-31T23:59:59Z",
+    "slots_ended_at": None,
+    "add_on_ended_at": None,
+}
 PAY = "POST /invoices/{id}/pay"
 NEW_CARD = {**shapes.CARD, "last4": "4444", "brand": "mastercard"}
 RENEWAL = "31 January 2027"
@@ -220,38 +226,78 @@ def test_an_overdue_payment_can_be_made_with_a_new_card(site: Site, page: Page) 
     expect(page.get_by_role("link", name="Save")).to_be_visible()
 
 
-def test_cancelling_names_the_last_day_what_is_lost_and_what_is_kept(
+def test_canceling_names_when_each_part_ends_what_is_lost_and_what_is_kept(
     site: Site, page: Page
 ) -> None:
     show(site, page, shapes.subscribed(pending_cycle="annual"))
     dialog = ask(page, "Cancel subscription")
-    expect(dialog).to_contain_text(f"Your last day is {RENEWAL}")
-    expect(dialog).to_contain_text("nothing is charged any more: not the plan, not slots")
-    expect(dialog).to_contain_text("The changes that you planned for the renewal are dropped")
+    expect(dialog).to_contain_text(f"Your plan ends on {RENEWAL}. Everything works until then.")
+    expect(dialog).to_contain_text("You will not be charged again.")
+    expect(dialog).to_contain_text("Changes that you planned for the renewal are dropped.")
     expect(dialog.get_by_role("listitem")).to_have_text(["Your access", "All reports"])
     expect(dialog).to_contain_text("Credits stay in the wallets")
+    expect(dialog.get_by_role("checkbox")).to_have_count(0)
 
 
-def test_cancelling_says_why_and_is_then_shown_with_its_day(site: Site, page: Page) -> None:
+def test_slots_that_end_before_the_plan_can_be_kept_for_what_the_dialog_names(
+    site: Site, page: Page
+) -> None:
+    cancellation = shapes.kept_slots()
+    end = cancellation["ends_at"]
+    billing = shapes.subscribed(cycle="annual", renews_at=end, cancellation=cancellation)
+    section = show(site, page, billing)
+    dialog = ask(page, "Cancel subscription")
+    said = (
+        "Your plan ends on 15 November 2027. Your slots end on 15 January 2027. Members lose "
+        "access when the slots end. You keep yours until the plan ends."
+    )
+    expect(dialog).to_contain_text(said)
+    expect(dialog).to_contain_text("You will not be charged again.")
+    keep = dialog.get_by_label("Keep 5 slots at US$245 per month until 15 November 2027")
+    expect(keep).not_to_be_checked()
+    keep.check()
+    expect(dialog).to_contain_text("Your slots end on 15 November 2027.")
+    left = "10 charges are left, US$2,450.00 in all. The next is US$245.00 on 15 January 2027."
+    expect(dialog).to_contain_text(left)
+    expect(dialog).not_to_contain_text("not be charged")
+    charges = cancellation["keep_slots"]["charges"]
+    site.answers(CANCEL, {**CANCELED, "ends_at": end, "slots_ends_at": end, "charges": charges})
+    site.answers("GET /billing", shapes.ending(ends_at=end, charges=charges))
+    dialog.get_by_role("button", name="Cancel subscription").click()
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_role("status")).to_contain_text(left)
+    expect(section).to_contain_text(left)
+    assert sent(site, CANCEL) == {"keep_slots": True}
+
+
+def test_where_the_renewal_is_not_paid_canceling_ends_the_plan_now(site: Site, page: Page) -> None:
+    now = {**shapes.CANCELLATION, "ends_at": "2027-01-02T10:00:00Z"}
+    show(site, page, shapes.subscribed(cancellation=now))
+    dialog = ask(page, "Cancel subscription")
+    expect(dialog).to_contain_text("It will not be charged, and your plan ends now.")
+
+
+def test_canceling_says_why_and_is_then_shown_with_its_day(site: Site, page: Page) -> None:
     section = show(site, page, shapes.subscribed())
     dialog = ask(page, "Cancel subscription")
-    site.answers(CANCEL, {"ends_at": "2027-01-31T23:59:59Z"})
+    site.answers(CANCEL, CANCELED)
     site.answers("GET /billing", shapes.ending())
-    dialog.get_by_label("Why do you cancel?").select_option("It costs too much")
+    dialog.get_by_label("Why are you canceling?").select_option("It costs too much")
     dialog.get_by_label("Anything we should know?").fill(" Too many seats ")
     dialog.get_by_role("button", name="Cancel subscription").click()
     expect(dialog).to_have_count(0)
     expect(section).to_contain_text(f"Your subscription ends on {RENEWAL}")
-    said = f"Your subscription is cancelled and ends on {RENEWAL}."
-    expect(page.get_by_role("status")).to_have_text(said)
+    said = f"Your plan ends on {RENEWAL}. You will not be charged again."
+    expect(page.get_by_role("status")).to_have_text(f"Your subscription is canceled. {said}")
     expect(section.get_by_role("button", name="Cancel subscription")).to_have_count(0)
     assert sent(site, CANCEL) == {"reason": "too_expensive", "comment": "Too many seats"}
 
 
-def test_cancelling_needs_no_reason(site: Site, page: Page) -> None:
+def test_canceling_needs_no_reason(site: Site, page: Page) -> None:
     show(site, page, shapes.subscribed())
     dialog = ask(page, "Cancel subscription")
-    site.answers(CANCEL, {"ends_at": "2027-01-31T23:59:59Z"})
+    site.answers(CANCEL, CANCELED)
+    site.answers("GET /billing", shapes.ending())
     dialog.get_by_role("button", name="Cancel subscription").click()
     expect(dialog).to_have_count(0)
     assert sent(site, CANCEL) == {}
@@ -275,22 +321,32 @@ def test_before_cancelling_the_invoices_can_be_taken_out(site: Site, page: Page)
 
 def test_a_cancelled_subscription_is_kept_again_until_its_end(site: Site, page: Page) -> None:
     section = show(site, page, shapes.ending())
-    site.answers("POST /subscription/resume", {"renews_at": "2027-01-31T23:59:59Z"})
+    site.answers("POST /subscription/resume", RESUMED)
     site.answers("GET /billing", shapes.subscribed())
     section.get_by_role("button", name="Keep my subscription").click()
-    said = f"You keep your subscription. It renews on {RENEWAL}."
+    said = f"Your subscription continues. It renews on {RENEWAL}."
     expect(page.get_by_role("status")).to_have_text(said)
     expect(section).to_contain_text(f"Renews on{RENEWAL}")
+
+
+def test_slots_that_had_ended_must_be_bought_again_after_resuming(site: Site, page: Page) -> None:
+    section = show(site, page, shapes.ending())
+    ended = {**RESUMED, "slots_ended_at": "2027-01-15T10:00:00Z"}
+    site.answers("POST /subscription/resume", ended)
+    site.answers("GET /billing", shapes.subscribed())
+    section.get_by_role("button", name="Keep my subscription").click()
+    said = "Your slots ended on 15 January 2027. Buy slots again for your team."
+    expect(page.get_by_role("status")).to_contain_text(said)
 
 
 def test_what_stripe_reports_a_little_later_is_shown_then(site: Site, page: Page) -> None:
     page.clock.install()
     section = show(site, page, shapes.ending())
-    site.answers("POST /subscription/resume", {"renews_at": "2027-01-31T23:59:59Z"})
+    site.answers("POST /subscription/resume", RESUMED)
     site.answers_next("GET /billing", shapes.ending())
     site.answers("GET /billing", shapes.subscribed())
     section.get_by_role("button", name="Keep my subscription").click()
-    expect(page.get_by_role("status")).to_contain_text("You keep your subscription.")
+    expect(page.get_by_role("status")).to_contain_text("Your subscription continues.")
     page.clock.run_for(2_000)
     expect(section).to_contain_text("Active")
 

@@ -460,7 +460,7 @@ def test_with_a_cancelled_subscription_the_switch_says_what_it_needs(
     toggle = ask(site, page, billing=billing).get_by_role("switch")
     expect(toggle).to_be_disabled()
     expect(toggle).to_have_accessible_description(
-        "Your subscription is cancelled: nothing more is charged. Keep it, then switch it on."
+        "Your subscription is set to end. Keep it to switch this on."
     )
 
 

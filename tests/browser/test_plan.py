@@ -52,6 +52,7 @@ def test_an_active_subscription_shows_plan_price_renewal_charge_and_card(
             "Billing cycleMonthly",
             "Renews on31 January 2027",
             "Next chargeUS$99.00on 31 January 2027",
+            "Total per month≈ US$99",
             "Payment cardVisa •••• 4242ending in 4242expires 08/2030",
         ]
     )
@@ -67,7 +68,9 @@ def test_dates_are_the_same_for_a_reader_far_from_utc(site: Site, page: Page) ->
 
 
 def test_what_the_api_does_not_know_yet_is_left_out(site: Site, page: Page) -> None:
-    section = show(site, page, shapes.subscribed(card=None, next_charge=None, price=None))
+    section = show(
+        site, page, shapes.subscribed(card=None, next_charge=None, monthly_total=None, price=None)
+    )
     expect(section.locator("dl > div")).to_have_text(
         ["Billing cycleMonthly", "Renews on31 January 2027", "Payment cardNone on file"]
     )
@@ -86,11 +89,46 @@ def test_an_unpaid_renewal_says_how_long_access_lasts(site: Site, page: Page) ->
 
 
 def test_a_cancelled_subscription_names_its_last_day(site: Site, page: Page) -> None:
-    ends = shapes.subscribed(ends_at="2027-01-31T23:59:59Z", renews_at=None, next_charge=None)
-    section = show(site, page, ends)
+    section = show(site, page, shapes.ending())
     expect(section).to_contain_text("Your subscription ends on 31 January 2027")
     expect(section).not_to_contain_text("Renews on")
     expect(section).to_contain_text("Next chargeNone")
+
+
+def test_an_end_with_slots_that_are_kept_says_what_is_still_billed(site: Site, page: Page) -> None:
+    charges = shapes.kept_slots()["keep_slots"]["charges"]
+    billing = shapes.ending(ends_at="2027-11-15T10:00:00Z", charges=charges)
+    billing["slots"] = shapes.slots(5, 2, ends_at="2027-11-15T10:00:00Z")
+    section = show(site, page, billing)
+    expect(section).to_contain_text("Your slots end on the same day.")
+    expect(section).to_contain_text(
+        "10 charges are left, US$2,450.00 in all. The next is US$245.00"
+    )
+    section.get_by_text("Every charge").click()
+    expect(section.get_by_role("listitem")).to_have_count(10)
+
+
+def test_the_next_charge_is_itemized_and_there_is_a_total_per_month(site: Site, page: Page) -> None:
+    items = [
+        {"kind": "subscription", "amount": 9900},
+        {"kind": "slots", "amount": 24500},
+        {"kind": "tax", "amount": 6536},
+        {"kind": "balance", "amount": -1000},
+    ]
+    charge = {
+        **shapes.money(39936),
+        "at": "2027-01-31T23:59:59Z",
+        "items": items,
+        "estimated_at": "2027-01-02T10:00:00Z",
+    }
+    billing = shapes.subscribed(next_charge=charge, monthly_total=shapes.money(40936))
+    section = show(site, page, billing)
+    facts = section.locator("dl > div")
+    expect(facts.filter(has_text="Next charge")).to_have_text(
+        "Next chargeUS$399.36on 31 January 2027Plan US$99.00 · Slots US$245.00 · Tax US$65.36 · "
+        "Account balance -US$10.00, estimated on 2 January 2027"
+    )
+    expect(facts.filter(has_text="Total per month")).to_have_text("Total per month≈ US$409.36")
 
 
 def test_an_ended_subscription_can_be_bought_again(site: Site, page: Page) -> None:
