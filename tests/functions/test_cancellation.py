@@ -341,3 +341,22 @@ def test_who_keeps_their_slots_has_nothing_corrected(begin: Begin) -> None:
     kept = cancel(product, keep_slots=True)
     product.sweep()
     assert product.billing()["slots"]["ends_at"] == kept["slots_ends_at"]
+
+
+def test_a_balance_counts_in_the_next_charge_as_stripe_works_it_out(begin: Begin) -> None:
+    product = begin("annual P1D", lambda it: live_through(it, "annual", 5, "P1D"))
+    product.at_stripe.v1.customers.balance_transactions.create(
+        product.customers()[0].id, {"amount": -1000, "currency": "usd"}
+    )
+    product.catch_up()
+    charge = product.billing()["subscription"]["next_charge"]
+    assert charge["items"] == [
+        {"kind": "slots", "amount": 24500},
+        {"kind": "balance", "amount": -1000},
+    ]
+    assert (charge["amount"], charge["estimated_at"] is None) == (23500, False)
+    product.go_to(parse_rfc3339(charge["at"]))
+    product.advance("P1D")
+    wanted: Any = {"customer": product.customers()[0].id, "limit": 1}
+    (invoice,) = product.at_stripe.v1.invoices.list(wanted).data
+    assert invoice.amount_paid == charge["amount"]

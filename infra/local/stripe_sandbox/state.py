@@ -41,6 +41,7 @@ PREFIXES = {
     "charge": "ch",
     "checkout.session": "cs_test",
     "customer": "cus",
+    "customer_balance_transaction": "cbtxn",
     "dispute": "du",
     "event": "evt",
     "invoice": "in",

@@ -50,6 +50,33 @@ def delete_customer(world: World, call: Call) -> Body:
     return world.delete(customer)
 
 
+@operation(
+    "POST /v1/customers/{customer}/balance_transactions",
+    "amount currency description metadata metadata.*",
+)
+def adjust_balance(world: World, call: Call) -> Body:
+    """Below zero it is in the customer's favor. (billing/customer/balance)"""
+    customer = world.get("customer", call.ids["customer"])
+    balance = customer["balance"] + call.get("amount")
+    world.update(customer, "customer.updated", balance=balance, currency=call.get("currency"))
+    nothing = ("checkout_session", "credit_note", "customer_account", "invoice")
+    return world.create(
+        "customer_balance_transaction",
+        dict.fromkeys(nothing)
+        | {
+            "amount": call.get("amount"),
+            "created": world.now,
+            "currency": call.get("currency"),
+            "customer": customer["id"],
+            "description": call.get("description"),
+            "ending_balance": balance,
+            "livemode": False,
+            "metadata": merge_metadata({}, call.get("metadata")),
+            "type": "adjustment",
+        },
+    )
+
+
 @operation("GET /v1/customers", "email created created.*")
 def list_customers(world: World, call: Call) -> Body:
     return page(world, call, "customer", {"email": call.get("email")})
