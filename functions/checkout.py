@@ -5,7 +5,6 @@ from billing.adapters.dynamodb.marks import Command
 from billing.bodies import PackageOrder, SubscriptionChoice
 from billing.domain.catalog import load_catalog
 from billing.http import Api, Request, Who
-from billing.usecases.accounts import as_manager
 from billing.usecases.checkout import Choice, open_subscription_checkout
 from billing.usecases.packages import PackageChoice, open_package_checkout
 from billing.views import LinkView
@@ -31,7 +30,7 @@ def open_checkout(request: Request, wanted: SubscriptionChoice) -> LinkView:
     caller = request.caller()
     return open_subscription_checkout(
         caller.account,
-        as_manager(caller.subject, caller.email, caller.name),
+        caller.claims(),
         Command(request.command_id(), request.fingerprint()),
         Choice(
             price=_CATALOG.subscription_price(wanted.plan, wanted.cycle, wanted.currency),
@@ -55,7 +54,7 @@ def buy_credits(request: Request, wanted: PackageOrder) -> LinkView:
     caller = request.caller()
     return open_package_checkout(
         caller.account,
-        as_manager(caller.subject, caller.email, caller.name),
+        caller.claims(),
         Command(request.command_id(), request.fingerprint()),
         PackageChoice(
             package=wanted.package,

@@ -4,7 +4,6 @@ import re
 from datetime import timedelta
 
 from billing import runtime, settings
-from billing.adapters.dynamodb import accounts
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.marks import Command
 from billing.bodies import AlertChoice, CreditsSent, TopUpTerms
@@ -14,7 +13,7 @@ from billing.domain.credits import Credits, Entry, EntryKind, Wallet
 from billing.domain.errors import NotAllowed, NotFound
 from billing.domain.money import Money
 from billing.http import Api, Request, Response, Who, invalid_query
-from billing.usecases.accounts import as_manager, ensure_manager, load_for
+from billing.usecases.accounts import Present, arrive
 from billing.usecases.credit_log import Shown, read_log, sum_up
 from billing.usecases.credit_settings import TopUpChoice, end_top_up, set_alert, set_top_up
 from billing.usecases.credits import send_credits
@@ -46,21 +45,20 @@ _POSITION = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ-\d{12}-[A-Za-z0-9_-]{1,
 @api.route("GET /credits", Who.SIGNED_IN, gives=TeamCreditsView)
 def get_credits(request: Request) -> TeamCreditsView:
     """The caller's wallet; for a manager also the account's totals and everybody's credits"""
-    rows, own = _people(request)
-    now = runtime.now()
-    if own is not None:
-        wallet = rows.wallets.get(own, Wallet(person=own))
+    here, now = _here(request), runtime.now()
+    rows, person = here.rows, here.person.id
+    if here.person.role is Role.MEMBER:
+        wallet = rows.wallets.get(person, Wallet(person=person))
         return {
             "wallet": wallet_view(wallet, now),
             "top_up": None,
             "account": None,
             "members": None,
         }
-    manager = request.caller().subject
     return {
-        "wallet": wallet_view(rows.wallets[manager], now),
-        "top_up": top_up_view(rows.wallets[manager], rows.top_ups.get(manager), now),
-        "account": credits_view(rows.wallets, manager),
+        "wallet": wallet_view(rows.wallets[person], now),
+        "top_up": top_up_view(rows.wallets[person], rows.top_ups.get(person), now),
+        "account": credits_view(rows.wallets, person),
         "members": [
             member_view(member, now, rows.wallets.get(member.id)) for member in rows.team.listed()
         ],
@@ -80,7 +78,7 @@ def send(request: Request, sent: CreditsSent) -> EntryView:
     caller = request.caller()
     entry = send_credits(
         caller.account,
-        as_manager(caller.subject, caller.email, caller.name),
+        caller.claims(),
         sent.to,
         Credits(sent.credits),
         Command(request.command_id(), request.fingerprint()),
@@ -94,8 +92,7 @@ def send(request: Request, sent: CreditsSent) -> EntryView:
 def choose_alert(request: Request, wanted: AlertChoice) -> AlertView:
     """Below how many credits in their wallet the manager is told, once each time; null for never"""
     caller = request.caller()
-    manager = as_manager(caller.subject, caller.email, caller.name)
-    set_alert(caller.account, manager, wanted.below or 0, runtime.now())
+    set_alert(caller.account, caller.claims(), wanted.below or 0, runtime.now())
     return {"below": wanted.below}
 
 
@@ -104,7 +101,7 @@ def choose_top_up(request: Request, wanted: TopUpTerms) -> TopUpView:
     """Below how many credits in the manager's wallet a package is bought with the card on file, and
     for how much a month at most; `{"below": null}` for never"""
     caller, now = request.caller(), runtime.now()
-    manager = as_manager(caller.subject, caller.email, caller.name)
+    manager = caller.claims()
     if wanted.below is None or wanted.package is None or wanted.monthly_cap is None:
         wallet, top_up = end_top_up(caller.account, manager, now)
     else:
@@ -178,15 +175,13 @@ def get_usage(request: Request) -> UsageView:
 
 def _people(request: Request) -> tuple[AccountRows, str | None]:
     """The account as the caller may read it, and the one person whose entries a member sees."""
+    here = _here(request)
+    return here.rows, None if here.person.role is Role.MANAGER else here.person.id
+
+
+def _here(request: Request) -> Present:
     caller = request.caller()
-    if caller.role == Role.MANAGER:
-        manager = as_manager(caller.subject, caller.email, caller.name)
-        rows = accounts.load(caller.account, consistent=False)
-        return ensure_manager(rows, manager, runtime.now()), None
-    rows = load_for(caller.account, caller.subject, caller.role)
-    member = rows.team.active(caller.subject)
-    assert member is not None
-    return rows, member.id
+    return arrive(caller.account, caller.claims(), runtime.now(), consistent=False)
 
 
 def _person(request: Request, rows: AccountRows, own: str | None) -> str | None:

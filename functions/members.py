@@ -1,12 +1,11 @@
 """Who is in the team: inviting, accepting, removing, and how much each may use."""
 
 from billing import runtime, settings
-from billing.adapters.dynamodb import accounts, wallets
+from billing.adapters.dynamodb import wallets
 from billing.bodies import Invitation, LimitChoice
 from billing.domain.errors import NotAllowed
-from billing.domain.members import normalized_email
 from billing.http import Api, Request, Response, Who, invalid_query
-from billing.usecases.accounts import as_manager, ensure_manager
+from billing.usecases.accounts import arrive
 from billing.usecases.limits import set_limit
 from billing.usecases.members import accept_invitation, invite_member, remove_member
 from billing.views import LimitView, MembersView, MemberView, member_view
@@ -25,8 +24,7 @@ _GRACE = settings.grace()
 def list_members(request: Request) -> MembersView:
     """Everybody who is or was in the team or invited to it, managers first, then by address"""
     caller, limit, now = request.caller(), request.limit(), runtime.now()
-    manager = as_manager(caller.subject, caller.email, caller.name)
-    rows = ensure_manager(accounts.load(caller.account, consistent=False), manager, now)
+    rows = arrive(caller.account, caller.claims(), now, consistent=False).rows
     listed = rows.team.listed()
     start = _after(request.query("cursor"), [member.id for member in listed])
     page = listed[start : start + limit]
@@ -50,8 +48,7 @@ def accept(request: Request) -> MemberView:
     caller, now = request.caller(), runtime.now()
     if not caller.email_verified:
         raise NotAllowed("email_not_verified", "Verify your e-mail address first.")
-    email, name = normalized_email(caller.email), caller.name[:100]
-    member = accept_invitation(caller.account, caller.subject, email, name, now)
+    member = accept_invitation(caller.account, caller.claims(), now)
     return member_view(member, now, wallets.find(caller.account, member.id))
 
 

@@ -1,13 +1,12 @@
 """What the account has: the Billing tab in one call, what is for sale, what other services ask."""
 
 from billing import runtime, settings
-from billing.adapters.dynamodb import accounts, keys, reading
-from billing.domain.access import access_at, unlimited_at
-from billing.domain.account import Role
+from billing.adapters.dynamodb import keys, reading
 from billing.domain.catalog import Kind, Product, load_catalog
 from billing.domain.times import rfc3339
 from billing.http import Api, Request, Who
-from billing.usecases.accounts import as_manager, ensure_manager, load_for
+from billing.usecases.accounts import arrive
+from billing.usecases.entitlements import entitlement_of
 from billing.usecases.overview import show_billing
 from billing.views import (
     BillingView,
@@ -32,16 +31,15 @@ _CATALOG = load_catalog()
 def get_billing(request: Request) -> BillingView:
     """The whole Billing tab; a manager's first call makes the account"""
     caller, now = request.caller(), runtime.now()
-    manager = as_manager(caller.subject, caller.email, caller.name)
-    rows = ensure_manager(accounts.load(caller.account, consistent=False), manager, now)
-    return show_billing(rows, now, person=caller.subject, grace=_GRACE, support=_SUPPORT)
+    here = arrive(caller.account, caller.claims(), now, consistent=False)
+    return show_billing(here.rows, now, person=here.person.id, grace=_GRACE, support=_SUPPORT)
 
 
 @api.route("GET /catalog", Who.SIGNED_IN, gives=CatalogView)
 def get_catalog(request: Request) -> CatalogView:
     """Everything for sale, with its prices"""
     caller = request.caller()
-    load_for(caller.account, caller.subject, caller.role)
+    arrive(caller.account, caller.claims(), runtime.now(), consistent=False)
     return {
         "currencies": list(_CATALOG.currencies),
         "plans": [_product(plan) for plan in _CATALOG.of(Kind.SUBSCRIPTION)],
@@ -55,25 +53,22 @@ def get_catalog(request: Request) -> CatalogView:
 def get_packages(request: Request) -> PackagesView:
     """The packages of credits for sale, with their prices"""
     caller = request.caller()
-    load_for(caller.account, caller.subject, caller.role)
+    arrive(caller.account, caller.claims(), runtime.now(), consistent=False)
     return {"items": _packages(), "next_cursor": None}
 
 
 @api.route("GET /entitlements", Who.SIGNED_IN, gives=EntitlementsView)
 def get_entitlements(request: Request) -> EntitlementsView:
     """What the caller may use, for the other services"""
-    caller, now = request.caller(), runtime.now()
-    rows = load_for(caller.account, caller.subject, caller.role)
-    access = access_at(now, rows.base, _GRACE)
-    member = None if caller.role == Role.MANAGER else rows.team.active(caller.subject)
-    wallet = rows.wallets.get(caller.subject if member is None else member.id)
+    caller = request.caller()
+    found = entitlement_of(caller.account, caller.claims(), _GRACE, runtime.now())
+    until = found.access.until
     return {
-        "access": access.state,
-        "until": rfc3339(access.until) if access.until else None,
-        # A manager needs none.
-        "slot": access.granted and (member is None or rows.team.has_slot(member, now)),
-        "data_unlimited": unlimited_at(now, access, rows.subscriptions.get(Kind.ADD_ON), _GRACE),
-        "credits_available": 0 if wallet is None or not access.granted else wallet.available,
+        "access": found.access.state,
+        "until": rfc3339(until) if until else None,
+        "slot": found.slot,
+        "data_unlimited": found.data_unlimited,
+        "credits_available": found.credits_available,
     }
 
 

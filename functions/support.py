@@ -13,10 +13,11 @@ from billing.domain.catalog import load_catalog
 from billing.domain.deals import Terms
 from billing.domain.errors import NotFound
 from billing.domain.times import rfc3339
-from billing.http import Api, Request, Who
+from billing.http import Api, Request, Response, Who
 from billing.usecases import deals, plans
 from billing.usecases.acts import Act
 from billing.usecases.deals import Selling
+from billing.usecases.members import remove_member
 from billing.usecases.overview import show_billing
 from billing.views import (
     AddOnView,
@@ -110,6 +111,20 @@ def set_data_unlimited(request: Request, decided: UnlimitedDecision) -> AddOnVie
     if not decided.active:
         return deals.switch_off_unlimited(act, _SELLING)
     return deals.switch_on_unlimited(act, Terms(decided.cycle, decided.price), _SELLING)
+
+
+@api.route(
+    "DELETE /support/accounts/{account_id}/members/{id}",
+    Who.OPERATOR,
+    takes=OperatorsAct,
+    status=204,
+)
+def take_off(request: Request, decided: OperatorsAct) -> Response:
+    """Take somebody off the team, a manager too; mails and top-ups stop, their credits rest"""
+    operator = request.operator()
+    account, person = _rows(operator.account).id, request.path("id")
+    remove_member(account, operator.subject, person, runtime.now(), decided.reason)
+    return Response(204, "", {"cache-control": "no-store"})
 
 
 def _act(request: Request, decided: OperatorsAct) -> Act:

@@ -3,12 +3,12 @@
 import re
 
 from billing import runtime
-from billing.adapters.dynamodb import accounts, support_requests
+from billing.adapters.dynamodb import support_requests
 from billing.bodies import NewSupportRequest
 from billing.domain.support_requests import SupportRequest
 from billing.domain.times import rfc3339
 from billing.http import Api, Request, Who
-from billing.usecases.accounts import as_manager, ensure_manager
+from billing.usecases.accounts import arrive
 from billing.usecases.support_requests import record_support_request
 from billing.views import SupportRequestsView, SupportRequestView
 
@@ -27,8 +27,7 @@ _ID = re.compile(r"\d{4}-\d\d-\d\d-\d\d", re.ASCII)
 def ask(request: Request, asked: NewSupportRequest) -> SupportRequestView:
     """Sends a request to Support or Sales; the same again on one day is one request"""
     caller, now = request.caller(), runtime.now()
-    manager = as_manager(caller.subject, caller.email, caller.name)
-    ensure_manager(accounts.load(caller.account, consistent=False), manager, now)
+    arrive(caller.account, caller.claims(), now, consistent=False)
     message = (asked.message or "").strip()
     return _view(record_support_request(caller.account, caller.subject, asked.topic, message, now))
 

@@ -92,7 +92,9 @@ def test_one_that_was_not_known_has_started(before: Any) -> None:
 
 @pytest.mark.parametrize("status", MemberStatus)
 def test_no_address_is_told_of_a_member(status: MemberStatus) -> None:
-    type_, facts = of_member(member("mia", status=status, expires_at=NOON))
+    told = of_member(None, member("mia", status=status, expires_at=NOON))
+    assert told is not None
+    type_, facts = told
     assert type_.startswith("member.")
     assert facts["member"] == "mia"
     assert "@" not in str(facts)

@@ -157,6 +157,47 @@ def accept(name: str) -> Command:
     return command
 
 
+def sign_in(name: str, role: str, *, email: str = "", subject: str = "") -> Command:
+    """The identity provider says that they are somebody else than before, and they look in."""
+
+    def command(people: People) -> None:
+        claims = people.manager() if name == "ana" else people.member(name)
+        claims |= {"role": role}
+        if email:
+            claims["email"] = f"{email}@{people.account}.test"
+        if subject:
+            claims["sub"] = f"user-{subject}-{people.account}"
+        people.ask("sign in", "GET /credits", keyed=False, claims=claims)
+
+    return command
+
+
+def accept_as(name: str, *, email: str = "", subject: str = "") -> Command:
+    """With another address than before, or by another sign-in."""
+
+    def command(people: People) -> None:
+        claims = people.member(name)
+        if email:
+            claims["email"] = f"{email}@{people.account}.test"
+        if subject:
+            claims["sub"] = f"user-{subject}-{people.account}"
+        people.ask("accept otherwise", "POST /invitations/accept", keyed=False, claims=claims)
+
+    return command
+
+
+def take_off(name: str) -> Command:
+    """A second manager takes somebody off, by their sign-in."""
+
+    def command(people: People) -> None:
+        claims = people.member("bea") | {"role": "manager"}
+        person = people.manager()["sub"] if name == "ana" else f"user-{name}-{people.account}"
+        path = {"id": person}
+        people.ask("take off", "DELETE /members/{id}", keyed=False, path=path, claims=claims)
+
+    return command
+
+
 def remove(name: str) -> Command:
     def command(people: People) -> None:
         path = {"id": people.id_of(name)}
@@ -483,6 +524,20 @@ COMMANDS: dict[str, Command] = {
     "invite cleo": invite("cleo"),
     "accept mia": accept("mia"),
     "accept ben": accept("ben"),
+    "mia as manager": sign_in("mia", "manager"),
+    "mia as member": sign_in("mia", "member"),
+    "mia moves": sign_in("mia", "member", email="mia2"),
+    "mia moves and manages": sign_in("mia", "manager", email="mia2"),
+    "ben as manager": sign_in("ben", "manager"),
+    "ana as member": sign_in("ana", "member"),
+    "ana as manager": sign_in("ana", "manager"),
+    "bea as manager": sign_in("bea", "manager"),
+    "bea as member": sign_in("bea", "member"),
+    "invite mia2": invite("mia2"),
+    "invite bea": invite("bea"),
+    "accept mia2": accept_as("mia", email="mia2"),
+    "somebody else accepts mia": accept_as("mia", subject="other"),
+    "bea takes ana off": take_off("ana"),
     "remove mia": remove("mia"),
     "remove ben": remove("ben"),
     "send 3 mia": send(3, "mia"),

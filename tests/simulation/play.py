@@ -54,6 +54,12 @@ _TEAM = (
     *("invite mia", "invite ben", "invite cleo", "accept mia", "accept ben"),
     *("remove mia", "invite mia"),
 )
+_PEOPLE = (
+    *("mia as manager", "mia as member", "mia moves", "mia moves and manages", "ben as manager"),
+    *("ana as member", "ana as manager", "bea as manager", "bea as member", "bea takes ana off"),
+    *("invite mia", "accept mia", "invite mia2", "accept mia2", "somebody else accepts mia"),
+    *("remove mia", "send 3 mia", "invite bea", "invite ben", "top up"),
+)
 _PACKAGES = (
     *("refund some", "refund all", "refund that fails", "dispute", "dispute won", "dispute lost"),
     *("send 7 mia", "buy 500", "pay", "debit comes", "debit fails", "reconcile", "alert below 300"),
@@ -97,6 +103,8 @@ PROFILES = {
     "holds": ("stocked", _HOLDS),
     "crowd": ("stocked", _CROWD),
     "team": ("team", _TEAM),
+    "people": ("team", _PEOPLE),
+    "people of a full team": ("full", _PEOPLE),
     "packages": ("full", _PACKAGES),
     "slots": ("team", _SLOTS),
     "life": ("full", _LIFE),
@@ -109,7 +117,14 @@ PROFILES = {
     "top ups": ("full", _TOP_UPS),
 }
 _OFTEN = {
-    **{"credits": 90, "holds": 36, "crowd": 4, "team": 64},
+    **{
+        "credits": 90,
+        "holds": 36,
+        "crowd": 4,
+        "team": 64,
+        "people": 12,
+        "people of a full team": 12,
+    },
     **{"packages": 2, "slots": 1, "life": 1, "overdue": 1, "money": 1},
     **{"top ups": 1},
     **{f"ending, {cycle}": 1 for cycle in ("monthly", "quarterly", "annual", "annual slots")},
@@ -187,6 +202,9 @@ SCENES = (
     _scene("overdue", "card", "pay"),
     _scene("overdue", "pay invoice"),
     _scene("overdue", "cancel"),
+    _scene("full", "to the next month", "cancel"),
+    _scene("annual", "slots 1", "cancel, keeping slots", "resume"),
+    _scene("full", "mia as manager", "bea as manager", "bea takes ana off", "ana as member"),
 )
 """Together they make every kind of call there is."""
 

@@ -15,10 +15,12 @@ from billing.adapters.dynamodb import accounts, keys, ledger, reading, transacti
 from billing.adapters.dynamodb.marks import Command
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.domain import credits
+from billing.domain.account import Role
 from billing.domain.credits import Cause, Credits
 from billing.domain.errors import BillingError
+from billing.domain.people import Claims
 from billing.usecases import members
-from billing.usecases.accounts import as_manager, ensure_manager
+from billing.usecases.accounts import arrive
 from billing.usecases.credits import send_credits
 from billing.usecases.holds import hold_credits
 from billing.usecases.limits import set_limit
@@ -31,7 +33,7 @@ from tests.stack.test_members import Team
 from tests.tables import tables
 
 GRACE = timedelta(days=14)
-ANA = as_manager("ana", "ana@acme.test", "Ana")
+ANA = Claims(subject="ana", role=Role.MANAGER, email="ana@acme.test", name="Ana")
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def account(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> str:
             monkeypatch.setattr(module, "TABLE", own)
     for module in (transaction, reading):
         monkeypatch.setattr(module, "client", client)
-    rows = ensure_manager(accounts.load("acme"), ANA, NOON)
+    rows = arrive("acme", ANA, NOON).rows
     write = Transaction()
     for bought in (subscription(), slots_subscription(2)):
         accounts.put_subscription(write, "acme", bought, version=0)
@@ -66,7 +68,8 @@ def account(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> str:
 def join(name: str) -> str:
     email = f"{name}@acme.test"
     members.invite_member("acme", "ana", email, name, GRACE, NOON)
-    return members.accept_invitation("acme", name, email, name, NOON).id
+    claims = Claims(subject=name, role=Role.MEMBER, email=email, name=name)
+    return members.accept_invitation("acme", claims, NOON).id
 
 
 def test_500_transfers_at_once_succeed_or_are_refused_for_want_of_credits(account: str) -> None:

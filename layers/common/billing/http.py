@@ -16,7 +16,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from billing.domain.account import well_formed_id
+from billing.domain.account import Role, well_formed_id
 from billing.domain.errors import (
     BillingError,
     Busy,
@@ -33,6 +33,7 @@ from billing.domain.errors import (
     Unavailable,
     UnsupportedContent,
 )
+from billing.domain.people import Claims, claims_of
 from billing.domain.times import parse_rfc3339
 
 MAX_BODY_BYTES = 64 * 1024
@@ -76,6 +77,12 @@ class Caller:
     name: str
     role: str
     email_verified: bool = False
+
+    def claims(self) -> Claims:
+        """What the token says of the person, of a role that was admitted."""
+        return claims_of(
+            self.subject, Role(self.role), self.email, self.name, verified=self.email_verified
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,19 +36,23 @@ class Role(StrEnum):
 
 
 class MemberStatus(StrEnum):
-    """`expired` and `withdrawn` are invitations that nobody accepted."""
+    """`expired` and `withdrawn` are invitations that nobody accepted. Who is `waiting` managed the
+    team before and has no slot yet."""
 
     INVITED = "invited"
     ACTIVE = "active"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
     REMOVED = "removed"
+    WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A manager's `id` is their token's subject. A member's comes from the address they were
-    invited at; `subject` is who accepted, and `expires_at` the invitation's until then.
+    """One person, by an `id` that stays: the subject of who came as manager, or made of the address
+    that was invited. `subject` is their sign-in, None before the first one, and `linked` says that
+    it has a row of its own. `expires_at` is an invitation's. `email` is empty where none is
+    verified.
     """
 
     id: str
@@ -57,6 +61,7 @@ class Member:
     role: Role
     status: MemberStatus
     subject: str | None = None
+    linked: bool = False
     invited_at: datetime | None = None
     expires_at: datetime | None = None
 

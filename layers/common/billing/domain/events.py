@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from billing.domain.account import Member, MemberStatus
+from billing.domain.account import Member, MemberStatus, Role
 from billing.domain.catalog import Kind
 from billing.domain.credits import Wallet
 from billing.domain.invoices import Invoice, InvoiceStatus
@@ -51,12 +51,20 @@ _OF_MEMBERS = {
     MemberStatus.EXPIRED: "member.invitation_expired",
     MemberStatus.WITHDRAWN: "member.invitation_withdrawn",
     MemberStatus.REMOVED: "member.removed",
+    MemberStatus.WAITING: "member.role_changed",
 }
 
 
-def of_member(member: Member) -> Told:
-    """What a membership's new row tells: an id, never an address."""
+def of_member(before: Member | None, member: Member) -> Told | None:
+    """What a membership's new row tells: an id, never an address. A manager's first call begins
+    the account, and tells nothing of its own."""
     facts: dict[str, Fact] = {"member": member.id}
+    if member.role is Role.MANAGER and before in (None, member):
+        return None
+    if before is not None and before.role is not member.role:
+        return "member.role_changed", {**facts, "role": member.role}
+    if before is not None and before.status is member.status is MemberStatus.ACTIVE:
+        return "member.contact_changed", facts
     if member.status is MemberStatus.INVITED and member.expires_at is not None:
         facts["expires_at"] = rfc3339(member.expires_at)
     return _OF_MEMBERS[member.status], facts

@@ -15,8 +15,8 @@ from billing.domain.slots import Slots
 
 INVITATION_LASTS = timedelta(days=14)
 
-_RELEASED_AT_ONCE = 45
-"""A transaction holds 100 writes: each released one is a row and an event."""
+_RELEASED_AT_ONCE = 30
+"""A transaction holds 100 writes: each released one is a row, an event, and perhaps a sign-in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +106,15 @@ def lapsed(member: Member, now: datetime) -> bool:
 
 
 def invite(team: Team, email: str, name: str, now: datetime) -> Change:
-    """An invitation of the normalized `email`, new, sent again, or of somebody who was removed.
+    """Invite the normalized `email`: new, again, or somebody who was in the team before.
 
-    What expired is released first. Raises Conflict `already_member`, `no_free_slot`.
+    Who waits for a slot gets it at once. What expired is released first. Raises Conflict
+    `already_member`, `no_free_slot`.
     """
-    if any(_managed_by(member, email) for member in team.members.values()):
-        raise Conflict("already_member", "A manager has an account without a slot.")
-    present = team.members.get(member_id(team.account, email))
+    present = person_at(team, email)
     if present is not None and present.status is MemberStatus.ACTIVE:
+        if present.role is Role.MANAGER:
+            raise Conflict("already_member", "A manager has an account without a slot.")
         raise Conflict("already_member", "This person is a member already.")
     # Theirs first: it is written in any case.
     expired = sorted(_lapsed(team, now), key=lambda each: each is not present)
@@ -123,49 +124,53 @@ def invite(team: Team, email: str, name: str, now: datetime) -> Change:
         if replace(team.slots, occupied=occupied).room(team.paid(now)) < 1:
             raise Conflict("no_free_slot", "Every slot is in use. Buy one, or remove somebody.")
         occupied += 1
-    invited = Member(
-        id=member_id(team.account, email),
-        email=email,
-        name=name or (present.name if present is not None else ""),
-        role=Role.MEMBER,
-        status=MemberStatus.INVITED,
-        invited_at=now,
-        expires_at=now + INVITATION_LASTS,
-    )
+    invited = _invited(team, present, email, name, now)
     others = [
         replace(each, status=MemberStatus.EXPIRED) for each in released if each is not present
     ]
     return Change(invited, (invited, *others), replace(team.slots, occupied=occupied))
 
 
-def accept(team: Team, subject: str, email: str, name: str, now: datetime) -> Change:
-    """The membership of the normalized, verified `email`; the same again if it was accepted.
+def person_at(team: Team, email: str) -> Member | None:
+    """Return to whom an address belongs: an active person before an invitation before others."""
+    found = [each for each in team.members.values() if normalized_email(each.email) == email]
+    return min(found, key=_rank, default=None)
 
-    It holds its slot, so there is always room. Raises NotFound `invitation_not_found`, Conflict
-    `invitation_expired`, `already_accepted`, `already_member`.
-    """
-    present = team.members.get(member_id(team.account, email))
-    match present:
-        case Member(status=MemberStatus.ACTIVE) if present.subject == subject:
-            return Change(present, (), team.slots)
-        case Member(status=MemberStatus.ACTIVE):
-            raise Conflict("already_accepted", "Another sign-in has accepted this invitation.")
-        case Member(status=MemberStatus.INVITED) if not lapsed(present, now):
-            pass
-        case Member(status=MemberStatus.INVITED | MemberStatus.EXPIRED):
-            raise Conflict("invitation_expired", "This invitation expired. Ask for a new one.")
-        case _:
-            raise NotFound("invitation_not_found", "Nobody has invited this address.")
-    if team.active(subject) is not None:
-        raise Conflict("already_member", "This sign-in is a member already, by another address.")
-    accepted = replace(
-        present,
-        status=MemberStatus.ACTIVE,
-        subject=subject,
-        name=present.name or name,
-        expires_at=None,
+
+_RANK = (MemberStatus.ACTIVE, MemberStatus.INVITED, MemberStatus.WAITING)
+
+
+def _rank(member: Member) -> tuple[int, str]:
+    ranked = _RANK.index(member.status) if member.status in _RANK else len(_RANK)
+    return ranked, member.id
+
+
+def _invited(team: Team, present: Member | None, email: str, name: str, now: datetime) -> Member:
+    waits = present is not None and present.status is MemberStatus.WAITING
+    made = present or Member(
+        id=_free_id(team, email),
+        email=email,
+        name="",
+        role=Role.MEMBER,
+        status=MemberStatus.INVITED,
     )
-    return Change(accepted, (accepted,), team.slots)
+    return replace(
+        made,
+        email=email,
+        name=name or made.name,
+        role=Role.MEMBER,
+        status=MemberStatus.ACTIVE if waits else MemberStatus.INVITED,
+        invited_at=now,
+        expires_at=None if waits else now + INVITATION_LASTS,
+    )
+
+
+def _free_id(team: Team, email: str) -> str:
+    """Whoever has left this address for another one keeps the id that was made of it."""
+    name = email
+    while member_id(team.account, name) in team.members:
+        name += "+"
+    return member_id(team.account, name)
 
 
 def expire(team: Team, now: datetime) -> Change | None:
@@ -178,21 +183,27 @@ def expire(team: Team, now: datetime) -> Change | None:
     return Change(expired[0], tuple(expired), replace(team.slots, occupied=occupied))
 
 
-def remove(team: Team, member: str) -> Change:
-    """Ends a membership or withdraws an invitation; nothing changes where it has ended.
+def remove(team: Team, member: str, by: str) -> Change:
+    """End a membership or withdraw an invitation; nothing changes where it has ended.
 
-    Raises NotFound `member_not_found`, Conflict `manager_stays`.
+    `by` is the subject of who asks: managers take each other off, and nobody themselves. Raises
+    NotFound `member_not_found`, Conflict `manager_stays`.
     """
     present = team.members.get(member)
     if present is None:
         raise NotFound("member_not_found", "This account has no such member.")
-    if present.role is Role.MANAGER:
-        raise Conflict("manager_stays", "A manager cannot be removed.")
-    if not counted(present):
+    if present.role is Role.MANAGER and by in (present.id, present.subject):
+        raise Conflict("manager_stays", "Another manager, or Support, can take you off the team.")
+    if present.status not in _ENDS:
         return Change(present, (), team.slots)
-    active = present.status is MemberStatus.ACTIVE
-    ended = replace(present, status=MemberStatus.REMOVED if active else MemberStatus.WITHDRAWN)
-    return Change(ended, (ended,), replace(team.slots, occupied=team.slots.occupied - 1))
+    invited = present.status is MemberStatus.INVITED and present.subject is None
+    ended = replace(present, status=MemberStatus.WITHDRAWN if invited else MemberStatus.REMOVED)
+    return Change(
+        ended, (ended,), replace(team.slots, occupied=team.slots.occupied - counted(present))
+    )
+
+
+_ENDS = (MemberStatus.INVITED, MemberStatus.ACTIVE, MemberStatus.WAITING)
 
 
 def normalized_email(text: str) -> str:
@@ -235,7 +246,3 @@ def _decoded(label: str) -> str:
 
 def _lapsed(team: Team, now: datetime) -> list[Member]:
     return [each for each in team.members.values() if lapsed(each, now)]
-
-
-def _managed_by(member: Member, email: str) -> bool:
-    return member.role is Role.MANAGER and normalized_email(member.email) == email

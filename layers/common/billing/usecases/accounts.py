@@ -1,72 +1,89 @@
 """An account begins with the first call of one of its managers; its people are let in here."""
 
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from billing.adapters.dynamodb import accounts, keys, wallets
+from billing.adapters.dynamodb import accounts
 from billing.adapters.dynamodb.accounts import AccountRows
-from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
+from billing.adapters.dynamodb.transaction import Transaction, unavailable
+from billing.domain import people
 from billing.domain.access import access_at
 from billing.domain.account import Account, Member, MemberStatus, Role
-from billing.domain.credits import Wallet
-from billing.domain.errors import Conflict, NotAllowed
+from billing.domain.errors import Conflict
+from billing.domain.members import Change, Team
+from billing.domain.people import Claims
+from billing.usecases.members import committed
+
+_TRIES = 5
 
 
-def ensure_manager(rows: AccountRows, manager: Member, now: datetime) -> AccountRows:
-    """`rows` with the account, this manager and their wallet on record.
+@dataclass(frozen=True, slots=True)
+class Present:
+    """An account's rows, and whose token it is."""
 
-    Nothing is written where both are; where another call wrote them first, that one's stay.
+    rows: AccountRows
+    person: Member
+
+
+def arrive(account: str, claims: Claims, now: datetime, *, consistent: bool = True) -> Present:
+    """Read the account for one of its people, as their token says they are.
+
+    What the claims say of role and address is taken over first; a manager of an account that
+    doesn't exist yet makes it. Nothing is written where all is so already. A member's token works
+    only while the membership is active, so they are read as they are at this instant.
+
+    Raises NotAllowed `membership_inactive`; Unavailable.
     """
-    if rows.account is not None and manager.id in rows.members and manager.id in rows.wallets:
-        return rows
-    write = Transaction()
-    account = rows.account or Account(id=rows.id, email=manager.email, created_at=now)
+    consistent = consistent or claims.role is Role.MEMBER
+    for _ in range(_TRIES):
+        rows = accounts.load(account, consistent=consistent)
+        change = people.arrived(rows.team, claims)
+        if change is None and not _begins(rows, claims):
+            present = people.person_of(rows.team, claims.subject)
+            assert present is not None
+            return Present(rows, _let_in(present))
+        _take_over(account, claims, now)
+        consistent = True
+    raise unavailable()
+
+
+def _begins(rows: AccountRows, claims: Claims) -> bool:
+    """Whether something of a manager's account is not there yet, whatever became of the rest."""
+    present = people.person_of(rows.team, claims.subject)
+    wallet = present is not None and present.id in rows.wallets
+    return claims.role is Role.MANAGER and (rows.account is None or not wallet)
+
+
+def _take_over(account: str, claims: Claims, now: datetime) -> None:
+    def decide(team: Team, rows: AccountRows, write: Transaction) -> Change | None:
+        change = people.arrived(team, claims)
+        if claims.role is Role.MANAGER:
+            _put_account(write, rows, claims, now)
+        if change is None and _begins(rows, claims):
+            present = people.person_of(team, claims.subject)
+            assert present is not None
+            return Change(present, (present,), team.slots)
+        return change
+
+    committed(account, claims.subject, now, decide, of_one=True)
+
+
+def _put_account(write: Transaction, rows: AccountRows, claims: Claims, now: datetime) -> None:
+    """Receipts follow the manager to whose address they went."""
     if rows.account is None:
+        account = Account(id=rows.id, email=claims.email, created_at=now)
         accounts.put_account(write, account, version=0)
         accounts.list_ledger(write, rows.id)
-    if manager.id not in rows.members:
-        accounts.put_member(write, rows.id, manager, version=0)
-    wallet = rows.wallets.get(manager.id) or Wallet(person=manager.id)
-    if manager.id not in rows.wallets:
-        wallets.put(write, rows.id, wallet, version=0)
-    try:
-        write.commit()
-    except StaleWrite:
-        return ensure_manager(accounts.load(rows.id), manager, now)
-    made = (
-        keys.account_key(rows.id),
-        keys.member_key(rows.id, manager.id),
-        keys.wallet_key(rows.id, manager.id),
-    )
-    versions = {key["sk"]: 1 for key in made}
-    return replace(
-        rows,
-        account=account,
-        members={manager.id: manager, **rows.members},
-        wallets={manager.id: wallet, **rows.wallets},
-        versions={**versions, **rows.versions},
-    )
 
 
-def load_for(account: str, subject: str, role: str) -> AccountRows:
-    """The account's rows for one of its people, whom a verified token names.
-
-    A member's token works only while the membership is active, however long it lives; so they
-    are read as they are at this instant. Raises NotAllowed `membership_inactive`.
-    """
-    manages = role == Role.MANAGER
-    rows = accounts.load(account, consistent=not manages)
-    if not manages and rows.team.active(subject) is None:
-        raise NotAllowed("membership_inactive", "You are not an active member of this account.")
-    return rows
+def _let_in(person: Member) -> Member:
+    """Who waits for a slot sees their own credits, and uses nothing."""
+    if person.status in (MemberStatus.ACTIVE, MemberStatus.WAITING):
+        return person
+    raise people.not_active()
 
 
 def require_access(rows: AccountRows, grace: timedelta, now: datetime) -> None:
     """For what costs credits or gives them. Raises Conflict `no_access`."""
     if not access_at(now, rows.base, grace).granted:
         raise Conflict("no_access", "Credits can be used while the team has a subscription.")
-
-
-def as_manager(subject: str, email: str, name: str) -> Member:
-    """The manager whom a verified token names."""
-    return Member(id=subject, email=email, name=name, role=Role.MANAGER, status=MemberStatus.ACTIVE)

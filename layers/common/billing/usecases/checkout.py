@@ -14,11 +14,12 @@ from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unava
 from billing.adapters.stripe import gateway
 from billing.adapters.stripe.client import KeySpent
 from billing.adapters.stripe.gateway import CheckoutFacts
-from billing.domain.account import Account, Checkout, CheckoutStatus, Member
+from billing.domain.account import Account, Checkout, CheckoutStatus
 from billing.domain.catalog import Price
 from billing.domain.errors import Conflict
+from billing.domain.people import Claims
 from billing.domain.times import rfc3339
-from billing.usecases.accounts import ensure_manager
+from billing.usecases.accounts import arrive
 from billing.views import LinkView
 
 _TRIES = 5
@@ -37,7 +38,7 @@ class Choice:
 
 
 def open_subscription_checkout(
-    account: str, manager: Member, command: Command, choice: Choice, now: datetime
+    account: str, claims: Claims, command: Command, choice: Choice, now: datetime
 ) -> LinkView:
     """The hosted page on which this account pays for `choice`.
 
@@ -51,7 +52,7 @@ def open_subscription_checkout(
         accepted = marks.find_command(account, command)
         if accepted is not None and accepted.answer is not None:
             return LinkView(url=accepted.answer["url"], expires_at=accepted.answer["expires_at"])
-        rows = ensure_manager(accounts.load(account), manager, now)
+        rows = arrive(account, claims, now).rows
         try:
             name = accepted.about if accepted else _reserve(rows, command, choice, now)
             return _open(account, name, command, choice, now)

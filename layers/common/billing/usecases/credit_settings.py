@@ -5,17 +5,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from billing import runtime
-from billing.adapters.dynamodb import accounts, history, keys, top_ups, wallets
+from billing.adapters.dynamodb import history, keys, top_ups, wallets
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
-from billing.domain.account import Member
 from billing.domain.catalog import Catalog
 from billing.domain.credits import Wallet
 from billing.domain.errors import Conflict, FieldError, RuleRefused
 from billing.domain.events import Event, Fact, of_fall
 from billing.domain.money import Money
+from billing.domain.people import Claims
 from billing.domain.top_ups import TopUp, require_sensible, switched_off, switched_on
-from billing.usecases.accounts import ensure_manager, require_access
+from billing.usecases.accounts import arrive, require_access
 
 _TRIES = 8
 _WAIT_SECONDS = 0.1
@@ -34,22 +34,22 @@ class TopUpChoice:
     cap: Money
 
 
-def set_alert(account: str, manager: Member, below: int, now: datetime) -> None:
+def set_alert(account: str, claims: Claims, below: int, now: datetime) -> None:
     """From here on the manager is told once each time their wallet falls below so many; 0 for
     never. What is below already is not told. Raises Unavailable."""
 
     def choose(_: AccountRows, wallet: Wallet, top_up: TopUp) -> tuple[Wallet, TopUp, Event]:
         wanted = replace(wallet, alert_below=below)
-        facts: dict[str, Fact] = {"wallet": manager.id, "below": below}
-        told = Event(type="alerts.changed", at=now, by=manager.id, facts=facts)
+        facts: dict[str, Fact] = {"wallet": wallet.person, "below": below}
+        told = Event(type="alerts.changed", at=now, by=wallet.person, facts=facts)
         return replace(wanted, alerted=wanted.low), top_up, told
 
-    _chosen(account, manager, choose, now)
+    _chosen(account, claims, choose, now)
 
 
 def set_top_up(
     account: str,
-    manager: Member,
+    claims: Claims,
     choice: TopUpChoice,
     catalog: Catalog,
     *,
@@ -68,31 +68,31 @@ def set_top_up(
         _require_possible(rows, choice, catalog)
         wanted = top_up.chosen(choice.below, choice.package, choice.cap)
         facts: dict[str, Fact] = {
-            "wallet": manager.id,
+            "wallet": wallet.person,
             "below": choice.below,
             "package": choice.package,
             "amount": choice.cap.amount,
             "currency": choice.cap.currency,
         }
-        told = Event(type="top_up.changed", at=now, by=manager.id, facts=facts)
+        told = Event(type="top_up.changed", at=now, by=wallet.person, facts=facts)
         watched = switched_on(wallet, choice.below, runtime.unique(), now)
         if wanted != top_up and watched.look_at is not None:
             # What waited for the next month may fit the new cap.
             watched = replace(watched, look_at=now)
         return watched, wanted, told
 
-    return _chosen(account, manager, choose, now)
+    return _chosen(account, claims, choose, now)
 
 
-def end_top_up(account: str, manager: Member, now: datetime) -> Chosen:
+def end_top_up(account: str, claims: Claims, now: datetime) -> Chosen:
     """No fall is answered any more; what is under way goes on. Raises Unavailable."""
 
     def choose(_: AccountRows, wallet: Wallet, top_up: TopUp) -> tuple[Wallet, TopUp, Event]:
-        facts: dict[str, Fact] = {"wallet": manager.id, "below": 0}
-        told = Event(type="top_up.changed", at=now, by=manager.id, facts=facts)
+        facts: dict[str, Fact] = {"wallet": wallet.person, "below": 0}
+        told = Event(type="top_up.changed", at=now, by=wallet.person, facts=facts)
         return switched_off(wallet), top_up.switched_off(), told
 
-    return _chosen(account, manager, choose, now)
+    return _chosen(account, claims, choose, now)
 
 
 def _require_possible(rows: AccountRows, choice: TopUpChoice, catalog: Catalog) -> None:
@@ -112,19 +112,20 @@ def _require_possible(rows: AccountRows, choice: TopUpChoice, catalog: Catalog) 
     require_sensible(choice.below, choice.cap, product, price)
 
 
-def _chosen(account: str, manager: Member, choose: Choose, now: datetime) -> Chosen:
+def _chosen(account: str, claims: Claims, choose: Choose, now: datetime) -> Chosen:
     for _ in range(_TRIES):
-        rows = ensure_manager(accounts.load(account), manager, now)
-        wallet = rows.wallets[manager.id]
-        top_up = rows.top_ups.get(manager.id, TopUp(person=manager.id))
+        here = arrive(account, claims, now)
+        rows, person = here.rows, here.person.id
+        wallet = rows.wallets[person]
+        top_up = rows.top_ups.get(person, TopUp(person=person))
         wanted, topped, told = choose(rows, wallet, top_up)
         if (wanted, topped) == (wallet, top_up):
             return wallet, top_up
         write = Transaction()
-        version = rows.version_of(keys.wallet_key(account, manager.id))
+        version = rows.version_of(keys.wallet_key(account, person))
         wallets.put(write, account, wanted, version=version)
         if topped != top_up:
-            version = rows.version_of(keys.top_up_key(account, manager.id))
+            version = rows.version_of(keys.top_up_key(account, person))
             top_ups.put(write, account, topped, version=version)
         history.append(write, account, told)
         if wanted.look_at is not None and wanted.look_at != wallet.look_at:

@@ -9,16 +9,17 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from billing import runtime
-from billing.adapters.dynamodb import accounts, ledger, wallets
+from billing.adapters.dynamodb import ledger, wallets
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.ledger import AlreadyRecorded
 from billing.adapters.dynamodb.marks import Command, key_reused
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
 from billing.domain import credits
-from billing.domain.account import Member, MemberStatus
+from billing.domain.account import MemberStatus
 from billing.domain.credits import Cause, Credits, Entry, Movement, Wallet
 from billing.domain.errors import BillingError, Conflict, NotFound
-from billing.usecases.accounts import ensure_manager, require_access
+from billing.domain.people import Claims
+from billing.usecases.accounts import arrive, require_access
 
 _TRIES = 8
 _EXACT_TRIES = 2
@@ -33,7 +34,7 @@ Addition = Callable[[Transaction], None]
 
 def send_credits(
     account: str,
-    manager: Member,
+    claims: Claims,
     to: str,
     amount: Credits,
     command: Command,
@@ -46,10 +47,11 @@ def send_credits(
     Raises Conflict `no_access`, `member_not_active`, `idempotency_key_reused`; NotFound
     `member_not_found`; RuleRefused `own_wallet`, `insufficient_credits`; Unavailable.
     """
+    here = arrive(account, claims, now)
+    rows, manager = here.rows, here.person
     cause = Cause(
         id=command.id, account=account, by=manager.id, now=now, fingerprint=command.fingerprint
     )
-    rows = ensure_manager(accounts.load(account), manager, now)
 
     def decide(held: Mapping[str, Wallet]) -> Movement:
         require_access(rows, grace, now)

@@ -9,17 +9,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from billing import runtime
-from billing.adapters.dynamodb import accounts, history, keys, wallets
+from billing.adapters.dynamodb import accounts, history, keys, top_ups, wallets
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
-from billing.domain import members
+from billing.domain import members, people
 from billing.domain.access import access_at
-from billing.domain.account import Member, MemberStatus
+from billing.domain.account import Member, MemberStatus, Role
 from billing.domain.catalog import Kind
 from billing.domain.credits import Wallet
 from billing.domain.errors import Conflict
 from billing.domain.events import SCHEDULE, Event, of_member
 from billing.domain.members import Change, Team
+from billing.domain.people import Claims
+from billing.domain.top_ups import switched_off
 
 _TRIES = 10
 _WAIT_SECONDS = 0.05
@@ -47,37 +49,55 @@ def invite_member(
     return _changed(account, by, now, decide)
 
 
-def accept_invitation(account: str, subject: str, email: str, name: str, now: datetime) -> Member:
-    """`email` is the token's, and verified. Raises NotFound `invitation_not_found`, Conflict
-    `invitation_expired`, `already_accepted`, `already_member`; Unavailable."""
+def accept_invitation(account: str, claims: Claims, now: datetime) -> Member:
+    """Raises NotFound `invitation_not_found`, Conflict `invitation_expired`, `already_accepted`,
+    `already_member`; Unavailable."""
 
-    def decide(team: Team, rows: AccountRows, write: Transaction) -> Change:
-        return members.accept(team, subject, email, name, now)
+    def decide(team: Team, *_: object) -> Change:
+        change = people.accepted(team, claims, now)
+        if change is not None:
+            return change
+        present = people.person_of(team, claims.subject)
+        assert present is not None
+        return Change(present, (), team.slots)
 
-    return _changed(account, subject, now, decide)
+    return _changed(account, claims.subject, now, decide)
 
 
-def remove_member(account: str, by: str, member: str, now: datetime) -> Member:
-    """`by` is the manager's subject.
+def remove_member(account: str, by: str, member: str, now: datetime, reason: str = "") -> Member:
+    """`by` is the subject of the manager, or of the operator who gives a `reason`.
 
     Raises NotFound `member_not_found`, Conflict `manager_stays`; Unavailable.
     """
-    return _changed(account, by, now, lambda team, *_: members.remove(team, member))
+    return _changed(account, by, now, lambda team, *_: members.remove(team, member, by), reason)
 
 
 def expire_invitations(account: str, now: datetime) -> None:
     """Every one that ran out. Raises Unavailable."""
-    while _committed(account, SCHEDULE, now, lambda team, *_: members.expire(team, now)):
+    while committed(account, SCHEDULE, now, lambda team, *_: members.expire(team, now)):
         pass
 
 
-def _changed(account: str, by: str, now: datetime, decide: Decision) -> Member:
-    change = _committed(account, by, now, decide)
+def _changed(account: str, by: str, now: datetime, decide: Decision, reason: str = "") -> Member:
+    change = committed(account, by, now, decide, reason)
     assert change is not None
     return change.member
 
 
-def _committed(account: str, by: str, now: datetime, decide: Decision) -> Change | None:
+def committed(
+    account: str,
+    by: str,
+    now: datetime,
+    decide: Decision,
+    reason: str = "",
+    *,
+    of_one: bool = False,
+) -> Change | None:
+    """Commit what `decide` makes of the team as it is, with wallets, SLOTS and history.
+
+    SLOTS is written also where it stays the same, so that two changes of a team meet there; not for
+    a change `of_one` person, who meet at their own row.
+    """
     for _ in range(_TRIES):
         slots, version = accounts.load_slots(account)
         rows = accounts.load(account)
@@ -86,13 +106,16 @@ def _committed(account: str, by: str, now: datetime, decide: Decision) -> Change
         if change is None or not change.written:
             return change
         for member in change.written:
-            key = keys.member_key(account, member.id)
-            accounts.put_member(write, account, member, version=rows.version_of(key))
-            _open_or_close_wallet(write, rows, member)
-            type_, facts = of_member(member)
-            who = SCHEDULE if member.status is MemberStatus.EXPIRED else by
-            history.append(write, account, Event(type=type_, at=now, by=who, facts=facts))
-        accounts.put_slots(write, account, change.slots, version=version)
+            _put_member(write, rows, member)
+            told = of_member(rows.members.get(member.id), member)
+            if told is not None:
+                who = SCHEDULE if member.status is MemberStatus.EXPIRED else by
+                event = Event(type=told[0], at=now, by=who, reason=reason, facts=told[1])
+                history.append(write, account, event)
+        if of_one and change.slots == slots:
+            write.unchanged(keys.slots_key(account), version=version)
+        else:
+            accounts.put_slots(write, account, change.slots, version=version)
         try:
             write.commit()
         except StaleWrite:
@@ -102,12 +125,33 @@ def _committed(account: str, by: str, now: datetime, decide: Decision) -> Change
     raise unavailable()
 
 
-def _open_or_close_wallet(write: Transaction, rows: AccountRows, member: Member) -> None:
+def _put_member(write: Transaction, rows: AccountRows, member: Member) -> None:
+    key = keys.member_key(rows.id, member.id)
+    accounts.put_member(write, rows.id, member, version=rows.version_of(key))
+    if member.subject is not None and member.linked:
+        accounts.put_sign_in(write, rows.id, member)
+    _put_wallet(write, rows, member)
+
+
+def _put_wallet(write: Transaction, rows: AccountRows, member: Member) -> None:
     """Credits are sent to open wallets only, so a transfer and a removal meet at this row. What
-    is in a closed one stays there until its owner comes back."""
-    present = rows.wallets.get(member.id)
-    active = member.status is MemberStatus.ACTIVE
-    if active if present is None else present.open is not active:
-        wallet = replace(present or Wallet(person=member.id), open=active)
+    is in a closed one stays there until its owner comes back. What only managers have, alerts and
+    top-ups, ends with their role; a limit, which only members have, too."""
+    present, active = rows.wallets.get(member.id), member.status is MemberStatus.ACTIVE
+    wallet = present or Wallet(person=member.id, open=active)
+    wanted = replace(wallet, open=active)
+    if member.role is Role.MANAGER:
+        wanted = replace(wanted, limit=None)
+    if member.role is Role.MEMBER or not active:
+        wanted = replace(switched_off(wanted), alert_below=0, alerted=False)
+        _end_top_up(write, rows, member.id)
+    if wanted != wallet or (present is None and active):
         version = rows.version_of(keys.wallet_key(rows.id, member.id))
-        wallets.put(write, rows.id, wallet, version=version)
+        wallets.put(write, rows.id, wanted, version=version)
+
+
+def _end_top_up(write: Transaction, rows: AccountRows, person: str) -> None:
+    present = rows.top_ups.get(person)
+    if present is not None and present != present.switched_off():
+        version = rows.version_of(keys.top_up_key(rows.id, person))
+        top_ups.put(write, rows.id, present.switched_off(), version=version)

@@ -12,6 +12,7 @@ from billing.domain.account import MemberStatus, Role
 from billing.domain.cancellation import Cancellation, cancellation
 from billing.domain.catalog import Kind
 from billing.domain.mails import Facts, Mail, Sender
+from billing.domain.people import person_of
 from billing.domain.subscription import OVERDUE
 
 _WHAT = {
@@ -105,7 +106,7 @@ def _credits_low(heard: Heard, rows: AccountRows, setting: Setting) -> list[Noti
     """To whom the wallet belongs, unless it has been filled meanwhile."""
     wallet = rows.wallets.get(str(heard.facts["wallet"]))
     owner = rows.members.get(str(heard.facts["wallet"]))
-    if wallet is None or owner is None or not wallet.low:
+    if wallet is None or owner is None or not owner.email or not wallet.low:
         return []
     mail = mails.credits_low(setting.sender, wallet.balance, wallet.alert_below)
     return [Notice(recipient=owner.id, to=owner.email, mail=mail)]
@@ -115,7 +116,7 @@ def _top_up_stopped(heard: Heard, rows: AccountRows, setting: Setting) -> list[N
     """To whom the wallet belongs, unless they have switched it on again."""
     person = str(heard.facts["wallet"])
     owner, top_up = rows.members.get(person), rows.top_ups.get(person)
-    if owner is None or top_up is None or top_up.stopped is None:
+    if owner is None or not owner.email or top_up is None or top_up.stopped is None:
         return []
     mail = mails.top_up_stopped(setting.sender, top_up.stopped)
     return [Notice(recipient=owner.id, to=owner.email, mail=mail)]
@@ -134,8 +135,8 @@ def _invited(heard: Heard, rows: AccountRows, setting: Setting) -> list[Notice]:
     invited = rows.members.get(str(heard.facts["member"]))
     if invited is None or invited.status is not MemberStatus.INVITED or not invited.expires_at:
         return []
-    inviter = rows.members.get(heard.by)
-    team = inviter.email if inviter is not None else "A team"
+    inviter = person_of(rows.team, heard.by)
+    team = (inviter.email if inviter is not None else "") or "A team"
     mail = mails.invitation(setting.sender, team, invited.expires_at)
     return [Notice(recipient=invited.id, to=invited.email, mail=mail)]
 
@@ -144,7 +145,7 @@ def _support_request(heard: Heard, rows: AccountRows, setting: Setting) -> list[
     request = support_requests.find(heard.account, str(heard.facts["request"]))
     if request is None:
         return []
-    asker = rows.members.get(request.subject)
+    asker = person_of(rows.team, request.subject)
     reply_to = asker.email if asker is not None else ""
     mail = mails.support_request(setting.sender, heard.account, reply_to, request)
     return [Notice(recipient="support", to=setting.support_email, mail=mail, reply_to=reply_to)]
@@ -170,11 +171,15 @@ TYPES = frozenset(_WRITERS)
 
 
 def _to_managers(rows: AccountRows, mail: Mail) -> list[Notice]:
-    return [
+    """To all managers; where none is left, to where receipts go."""
+    managers = [
         Notice(recipient=member.id, to=member.email, mail=mail)
         for member in rows.members.values()
-        if member.role is Role.MANAGER and member.status is MemberStatus.ACTIVE
+        if member.role is Role.MANAGER and member.status is MemberStatus.ACTIVE and member.email
     ]
+    if managers or rows.account is None or not rows.account.email:
+        return managers
+    return [Notice(recipient="account", to=rows.account.email, mail=mail)]
 
 
 def _plan(rows: AccountRows) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import cast
 
-from billing.adapters.dynamodb import accounts, marks
+from billing.adapters.dynamodb import marks
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.marks import AlreadyDone, Command
 from billing.adapters.dynamodb.transaction import Transaction
@@ -13,8 +13,9 @@ from billing.adapters.stripe.payments import Order
 from billing.domain.account import Member
 from billing.domain.catalog import Catalog
 from billing.domain.errors import Conflict
+from billing.domain.people import Claims
 from billing.domain.times import parse_rfc3339, rfc3339
-from billing.usecases.accounts import ensure_manager, require_access
+from billing.usecases.accounts import arrive, require_access
 from billing.views import LinkView
 
 _OPEN_FOR = timedelta(hours=1)
@@ -34,7 +35,7 @@ class PackageChoice:
 
 def open_package_checkout(
     account: str,
-    manager: Member,
+    claims: Claims,
     command: Command,
     choice: PackageChoice,
     catalog: Catalog,
@@ -50,9 +51,10 @@ def open_package_checkout(
     accepted = marks.find_command(account, command)
     if accepted is not None and accepted.answer is not None:
         return cast(LinkView, accepted.answer)
-    rows = ensure_manager(accounts.load(account), manager, now)
+    here = arrive(account, claims, now)
+    rows = here.rows
     require_access(rows, grace, now)
-    order = _order(rows, manager, choice, catalog, now + _OPEN_FOR)
+    order = _order(rows, here.person, choice, catalog, now + _OPEN_FOR)
     order = replace(order, expires_at=_accept(account, command, order.expires_at, now))
     url = payments.open_package_page(order, command.id)
     answer = LinkView(url=url, expires_at=rfc3339(order.expires_at))

@@ -206,12 +206,58 @@ def put_off(due: list[Key], until: datetime) -> None:
 
 def list_ledger(write: Transaction, account: str) -> None:
     """From here on the account is among those whose credits are checked."""
-    write.replace(dict(keys.ledger_key(account)), version=0)
+    write.ensure(dict(keys.ledger_key(account)))
 
 
 def link_customer(write: Transaction, account: str, customer: str, *, otherwise: Exception) -> None:
     """From here on events of `customer` are the account's."""
     write.insert({**keys.customer_key(customer), "account": account}, otherwise=otherwise)
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Whose sign-in a subject is, found by key; it commits with the member's row.
+
+    A sign-in is one person's for ever, so two rows that would both be theirs meet here.
+    """
+
+    person: str
+    role: Role
+    status: MemberStatus
+    email: str
+
+
+def put_sign_in(write: Transaction, account: str, member: Member) -> None:
+    assert member.subject is not None
+    row = {
+        **keys.sign_in_key(account, member.subject),
+        "person": member.id,
+        "role": member.role,
+        "status": member.status,
+        "email": member.email,
+    }
+    write.put_for(row, "person")
+
+
+def sign_in(account: str, subject: str) -> SignIn | None:
+    """None for nobody's, or one that an earlier version wrote no row for."""
+    row = reading.get(keys.sign_in_key(account, subject))
+    if row is None:
+        return None
+    return SignIn(row["person"], Role(row["role"]), MemberStatus(row["status"]), row["email"])
+
+
+def load_paid(account: str) -> AccountRows:
+    """SLOTS and the subscriptions, by one query of rows that lie side by side; nobody else's."""
+    items = reading.query_rows(
+        keys.account_partition(account), low=keys.slots_key(account)["sk"], high="SUBSCRIPTION~"
+    )
+    bought = [_subscription(item) for item in items if item["sk"].startswith("SUBSCRIPTION#")]
+    return AccountRows(
+        id=account,
+        subscriptions={each.kind: each for each in bought},
+        slots=next((_slots(item) for item in items if item["sk"] == "SLOTS"), Slots()),
+    )
 
 
 def account_of(customer: str) -> str | None:
@@ -247,6 +293,7 @@ def _member(item: Item) -> Member:
         role=Role(item["role"]),
         status=MemberStatus(item["status"]),
         subject=item.get("subject"),
+        linked=item.get("linked", False),
         invited_at=_moment(item.get("invited_at")),
         expires_at=_moment(item.get("expires_at")),
     )

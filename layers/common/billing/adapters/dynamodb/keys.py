@@ -35,6 +35,11 @@ def member_key(account: str, member: str) -> Key:
     return {"pk": account_partition(account), "sk": f"MEMBER#{member}"}
 
 
+def sign_in_key(account: str, subject: str) -> Key:
+    """Leads from the subject of a token to the person."""
+    return {"pk": f"ACCOUNT#{account}#SIGN_INS", "sk": subject}
+
+
 def wallet_key(account: str, person: str) -> Key:
     return {"pk": account_partition(account), "sk": f"WALLET#{person}"}
 

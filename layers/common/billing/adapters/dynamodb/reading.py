@@ -47,6 +47,17 @@ def get_all(keys: list[Key]) -> list[Item]:
     return items
 
 
+def query_rows(pk: str, *, low: str, high: str) -> list[Item]:
+    """The rows with `low` <= sk <= `high`, few, as they are at this instant."""
+    request: dict[str, Any] = {
+        "TableName": TABLE,
+        "KeyConditionExpression": "pk = :pk AND sk BETWEEN :low AND :high",
+        "ExpressionAttributeValues": encode_item({":pk": pk, ":low": low, ":high": high}),
+        "ConsistentRead": True,
+    }
+    return _all(request)
+
+
 def query_partition(pk: str, *, consistent: bool) -> list[Item]:
     """All rows of a bounded partition."""
     request: dict[str, Any] = {
@@ -55,6 +66,10 @@ def query_partition(pk: str, *, consistent: bool) -> list[Item]:
         "ExpressionAttributeValues": {":pk": encode(pk)},
         "ConsistentRead": consistent,
     }
+    return _all(request)
+
+
+def _all(request: dict[str, Any]) -> list[Item]:
     items: list[Item] = []
     while True:
         with _answering():

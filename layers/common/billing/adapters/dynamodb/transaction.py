@@ -63,6 +63,16 @@ class Transaction:
         """A row that must not be there yet."""
         self._put(item, "attribute_not_exists(pk)", {}, otherwise, table)
 
+    def ensure(self, item: Item) -> None:
+        """A row that says the same whoever writes it, and however often."""
+        self._add({"Put": {"TableName": TABLE, "Item": encode_item(item)}}, AssertionError())
+
+    def put_for(self, item: Item, owner: str) -> None:
+        """A row that is new, or whose attribute `owner` says the same. Fails as StaleWrite."""
+        condition = f"attribute_not_exists(pk) OR {owner} = :owner"
+        stale = StaleWrite(f"{item['pk']} {item['sk']}")
+        self._put(item, condition, {":owner": item[owner]}, stale)
+
     def replace(self, item: Item, *, version: int) -> None:
         """A row as it was read at `version` (0: it was not there); it becomes `version` + 1.
 

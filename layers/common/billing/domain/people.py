@@ -1,0 +1,201 @@
+"""Who a token names: one person a sign-in, whatever their role and address become (rule 20).
+
+The claims of a verified token are the truth about a person. Every decision returns the rows it
+changes; whoever commits them writes SLOTS with them.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from billing.domain.account import Member, MemberStatus, Role
+from billing.domain.errors import Conflict, NotAllowed, NotFound
+from billing.domain.members import (
+    Change,
+    Team,
+    counted,
+    lapsed,
+    member_id,
+    normalized_email,
+    person_at,
+    well_formed_email,
+)
+
+_NAME_LENGTH = 100
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What a verified token says of its bearer. `email` is normalized, and empty unless it is
+    verified and mail could go to it."""
+
+    subject: str
+    role: Role
+    email: str
+    name: str
+
+
+def claims_of(subject: str, role: Role, email: str, name: str, *, verified: bool) -> Claims:
+    address = normalized_email(email)
+    usable = verified and well_formed_email(address)
+    return Claims(
+        subject=subject, role=role, email=address if usable else "", name=shown_name(name)
+    )
+
+
+def shown_name(text: str) -> str:
+    """Return a name without what could disguise it: controls, unpaired surrogates, overrides of
+    direction."""
+    kept = (each for each in text if unicodedata.category(each) not in ("Cc", "Cs"))
+    plain = "".join(each for each in kept if each not in _BIDI)
+    return unicodedata.normalize("NFC", plain).strip()[:_NAME_LENGTH]
+
+
+def person_of(team: Team, subject: str) -> Member | None:
+    """Return whose sign-in `subject` is; a manager's row of an earlier version is named by it."""
+    present = team.members.get(subject)
+    if present is not None and present.subject in (None, subject):
+        return present
+    return next((each for each in team.members.values() if each.subject == subject), None)
+
+
+def arrived(team: Team, claims: Claims) -> Change | None:
+    """Take over what the token says; None where it is so already.
+
+    Raises NotAllowed `membership_inactive` for a member whom nobody knows.
+    """
+    present = person_of(team, claims.subject)
+    if claims.role is Role.MANAGER:
+        wanted = _as_manager(team, present, claims)
+    elif present is None:
+        raise not_active()
+    else:
+        wanted = _as_member(present)
+    wanted = replace(
+        wanted,
+        subject=claims.subject,
+        linked=True,
+        # An address that isn't verified changes nothing; a name that a manager gave stays.
+        email=claims.email or wanted.email,
+        name=_name(wanted, claims),
+    )
+    if wanted == present:
+        return None
+    return _with_address(team, wanted)
+
+
+def accepted(team: Team, claims: Claims, now: datetime) -> Change | None:
+    """Let the bearer in by the invitation of their verified address; None if they are in already.
+
+    The invitation holds its slot, so there is always room. Who has been in the team before gets
+    their own row and wallet back, whatever the address; somebody else's stay theirs. Raises
+    NotFound `invitation_not_found`, Conflict `invitation_expired`, `already_accepted`.
+    """
+    present, invited = person_of(team, claims.subject), person_at(team, claims.email)
+    if present is not None and present.status is MemberStatus.ACTIVE:
+        if invited is None or invited is present:
+            return None
+        if invited.status is not MemberStatus.INVITED:
+            raise Conflict("already_member", "You are a member already, by another address.")
+    invited = _open(invited, now)
+    joining = present or _own_row(team, invited, claims)
+    joined = replace(
+        joining,
+        role=Role.MEMBER,
+        status=MemberStatus.ACTIVE,
+        email=claims.email,
+        name=joining.name or claims.name,
+        subject=claims.subject,
+        linked=True,
+        expires_at=None,
+        invited_at=invited.invited_at,
+    )
+    return _with_address(team, joined)
+
+
+def _open(invited: Member | None, now: datetime) -> Member:
+    match invited:
+        case Member(status=MemberStatus.INVITED) if not lapsed(invited, now):
+            return invited
+        case Member(status=MemberStatus.INVITED | MemberStatus.EXPIRED):
+            raise Conflict("invitation_expired", "This invitation expired. Ask for a new one.")
+        case Member(status=MemberStatus.ACTIVE):
+            raise Conflict("already_accepted", "Another sign-in has accepted this invitation.")
+    raise NotFound("invitation_not_found", "Nobody has invited this address.")
+
+
+def _own_row(team: Team, invited: Member, claims: Claims) -> Member:
+    """The invitation's, unless it is the row of somebody else who had this address before them."""
+    if invited.subject in (None, claims.subject):
+        return invited
+    return replace(invited, id=member_id(team.account, claims.subject))
+
+
+def _as_manager(team: Team, present: Member | None, claims: Claims) -> Member:
+    if present is None and claims.email:
+        by_address = person_at(team, claims.email)
+        if by_address is not None and by_address.subject is None:
+            present = by_address
+    if present is None or (present.role is Role.MANAGER and present.subject is None):
+        made = Member(
+            id=claims.subject,
+            email="",
+            name="",
+            role=Role.MANAGER,
+            status=MemberStatus.ACTIVE,
+        )
+        present = team.members.get(claims.subject, made)
+    return replace(present, role=Role.MANAGER, status=MemberStatus.ACTIVE, expires_at=None)
+
+
+def _as_member(present: Member) -> Member:
+    """Who managed and does no more has no slot until a manager gives them one."""
+    if present.role is Role.MEMBER:
+        return present
+    active = present.status is MemberStatus.ACTIVE
+    return replace(
+        present,
+        role=Role.MEMBER,
+        status=MemberStatus.WAITING if active else present.status,
+    )
+
+
+def _name(member: Member, claims: Claims) -> str:
+    if member.role is Role.MANAGER and claims.name:
+        return claims.name
+    return member.name or claims.name
+
+
+def _with_address(team: Team, wanted: Member) -> Change:
+    """`wanted` as written, and an invitation of the same address, which is theirs, withdrawn."""
+    others = [
+        _given_up(each)
+        for each in team.members.values()
+        if each.id != wanted.id
+        and each.status is MemberStatus.INVITED
+        and normalized_email(each.email) == wanted.email
+    ]
+    written = (wanted, *others)
+    return Change(wanted, written, replace(team.slots, occupied=_occupied(team, written)))
+
+
+def _given_up(invited: Member) -> Member:
+    """Back to what they were before, if they had been in the team."""
+    been = invited.subject is not None
+    status = MemberStatus.REMOVED if been else MemberStatus.WITHDRAWN
+    return replace(invited, status=status, expires_at=None)
+
+
+def _occupied(team: Team, written: Iterable[Member]) -> int:
+    """How many hold a slot once these are written."""
+    changed = team.slots.occupied
+    for each in written:
+        before = team.members.get(each.id)
+        changed += counted(each) - (before is not None and counted(before))
+    return changed
+
+
+def not_active() -> NotAllowed:
+    return NotAllowed("membership_inactive", "You are not an active member of this account.")
