@@ -15,7 +15,7 @@ import {
 import { askForSlots, isYearly, orderSlots } from "./slots.js";
 import { CYCLES, MEMBER_STATUS, day, money } from "./words.js";
 
-const HOLDING = new Set(["active", "invited"]);
+const PRESENT = new Set(["active", "invited", "waiting"]);
 
 /** The section "Team members": who holds a slot, who did, and how many are paid for. */
 export class TeamSection {
@@ -49,9 +49,9 @@ export class TeamSection {
     const people = members.filter(({ role }) => role === "member");
     this.element.hidden = !working && people.length === 0;
     this.#problem.replaceChildren();
-    const manager = members.filter(({ role }) => role === "manager");
-    const present = people.filter(({ status }) => HOLDING.has(status));
-    const list = [...manager, ...present].map((each) => this.#row(each, billing, working));
+    const managers = members.filter(({ role, status }) => role === "manager" && status === "active");
+    const present = people.filter(({ status }) => PRESENT.has(status));
+    const list = [...managers, ...present].map((each) => this.#row(each, billing, working));
     this.#parts.fill(
       working ? [this.#inviteButton(billing), this.#slotsButton(billing)] : [],
       working ? usage(billing.slots) : asleep(),
@@ -61,7 +61,7 @@ export class TeamSection {
       this.#problem,
       h("ul", { class: "people" }, list),
       this.#formerOnes(
-        people.filter(({ status }) => !HOLDING.has(status)),
+        members.filter((each) => !managers.includes(each) && !present.includes(each)),
         billing,
         working,
       ),
@@ -122,7 +122,7 @@ export class TeamSection {
 
   #row(member, billing, working) {
     const { role, status, expires_at: expires } = member;
-    const manager = role === "manager";
+    const manager = role === "manager" && status === "active";
     const note = manager ? "Needs no slot" : noteOn(status, expires);
     return h(
       "li",
@@ -135,7 +135,7 @@ export class TeamSection {
         note && h("span", { class: "fine" }, note),
         status === "active" && !manager && limitNote(member),
       ),
-      h("div", { class: "actions" }, manager || !working ? [] : this.#changes(member, billing)),
+      h("div", { class: "actions" }, working || manager ? this.#changes(member, billing) : []),
     );
   }
 
@@ -148,6 +148,12 @@ export class TeamSection {
         () => askToRemove(this.#service, member, billing, this.#parts.heading),
         named(label),
       );
+    if (member.role === "manager" && member.status === "active") {
+      return member.id === billing.account.me ? [] : [end("Remove")];
+    }
+    if (member.status === "waiting") {
+      return [this.#invite("Give a slot", member, named), end("Remove")];
+    }
     if (member.status === "active") return [this.#limitButton(member, named), end("Remove")];
     if (member.status === "invited") {
       return [this.#invite("Send again", member, named), end("Withdraw")];
@@ -187,6 +193,7 @@ export class TeamSection {
 }
 
 function noteOn(status, expires) {
+  if (status === "waiting") return "Was a manager";
   if (!expires) return null;
   if (status === "invited") return ["Invitation expires on ", dayOf(expires)];
   return status === "expired" && ["Expired on ", dayOf(expires)];
@@ -277,13 +284,16 @@ async function orderInvitation(service, person) {
 function askToRemove(service, member, { slots }, home) {
   const who = member.name || member.email;
   const invited = member.status === "invited";
+  const manager = member.role === "manager";
+  const holds = !manager && member.status !== "waiting";
   const price = slots.price && `${money(slots.price)} ${CYCLES[slots.cycle].per}`;
   const paid = price ? ` and stays paid (${price})` : " and stays paid";
   return service.ask({
     title: invited ? `Withdraw the invitation to ${who}?` : `Remove ${who}?`,
     content: [
       h("p", {}, invited ? "It can no longer be accepted." : "They lose their access at once."),
-      h("p", {}, `Their slot is free for someone else${paid} until you lower the number of slots.`),
+      manager && h("p", {}, "Billing mails and their automatic top-up stop. If they sign in as a manager again, they are back."),
+      holds && h("p", {}, `Their slot is free for someone else${paid} until you lower the number of slots.`),
       !invited &&
         h("p", {}, "Their credits stay in their wallet, and are there again if they return."),
     ],

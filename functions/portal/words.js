@@ -123,6 +123,7 @@ export const MEMBER_STATUS = {
   expired: ["Invitation expired", "neutral"],
   withdrawn: ["Invitation withdrawn", "neutral"],
   removed: ["Removed", "neutral"],
+  waiting: ["No slot", "warning"],
 };
 
 export const INVOICE_STATUS = {

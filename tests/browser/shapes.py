@@ -216,7 +216,7 @@ def requests(*topics: str) -> dict[str, Any]:
 
 def billing(subscription: dict[str, Any], access: dict[str, Any]) -> dict[str, Any]:
     return {
-        "account": {"id": "acme"},
+        "account": {"id": "acme", "me": "ana"},
         "subscription": subscription,
         "access": access,
         "slots": slots(0),

@@ -217,3 +217,27 @@ def test_a_name_is_never_markup(site: Site, page: Page) -> None:
     section = show(site, page, shapes.team(member("<img src=x onerror=alert(1)>"), purchased=1))
     expect(section).to_contain_text("<img src=x onerror=alert(1)>")
     expect(section.get_by_role("img")).to_have_count(0)
+
+
+def test_who_managed_before_is_given_a_slot(site: Site, page: Page) -> None:
+    bea = shapes.member("Bea Lind", "waiting", invited_at=None)
+    show(site, page, shapes.team(bea, purchased=1))
+    expect(row(page, "Bea Lind")).to_contain_text("No slot")
+    expect(row(page, "Bea Lind")).to_contain_text("Was a manager")
+    site.answers(INVITE, Answer({**bea, "status": "active"}, 201))
+    row(page, "Bea Lind").get_by_role("button", name="Give a slot: Bea Lind").click()
+    expect(page.get_by_role("status")).to_contain_text("bea@acme.test")
+    body = site.calls(INVITE)[0].post_data_json
+    assert body == {"email": "bea@acme.test", "name": "Bea Lind"}
+
+
+def test_a_manager_takes_another_one_off_and_never_themselves(site: Site, page: Page) -> None:
+    bea = shapes.member("Bea Lind", role="manager", invited_at=None)
+    section = show(site, page, shapes.team(bea, purchased=1))
+    expect(section.get_by_role("button", name="Remove: Ana Ruiz")).to_have_count(0)
+    dialog = ask(page, "Remove: Bea Lind")
+    expect(dialog).to_contain_text("Billing mails and their automatic top-up stop.")
+    expect(dialog).not_to_contain_text("Their slot is free")
+    site.answers(REMOVE, Answer(status=204))
+    dialog.get_by_role("button", name="Remove", exact=True).click()
+    said(page, "Bea Lind is removed.")

@@ -118,7 +118,8 @@ class SlotsPreview(TypedDict):
 
 
 class MemberView(TypedDict):
-    """`status` is invited, active, expired, withdrawn or removed; `expires_at` an invitation's.
+    """`status` is invited, active, waiting (managed before, and has no slot), expired, withdrawn or
+    removed; `expires_at` an invitation's. `email` is empty where none is verified.
     `used` are the credits held or spent this month, of at most `limit` where it is not null."""
 
     id: str
@@ -396,7 +397,10 @@ class SupportView(TypedDict):
 
 
 class AccountView(TypedDict):
+    """`me` is the caller's id among the members; null for an operator."""
+
     id: str
+    me: str | None
 
 
 class BillingView(TypedDict):

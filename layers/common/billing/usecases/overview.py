@@ -52,7 +52,7 @@ def show_billing(
     questions."""
     access = access_at(now, rows.base, grace)
     return {
-        "account": {"id": rows.id},
+        "account": {"id": rows.id, "me": person},
         "subscription": {
             **_subscription(rows, _open_checkout(rows.checkout, now), now),
             "open_invoice": _open_invoice(rows, Kind.SUBSCRIPTION),
