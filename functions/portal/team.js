@@ -275,9 +275,11 @@ function askToInvite(service, { slots }, home) {
 }
 
 async function orderInvitation(service, person) {
-  const { email, expires_at: expires } = await service.order("POST", "/members", person);
+  const invited = await service.order("POST", "/members", person);
+  const { email, status, expires_at: expires } = invited;
+  if (status === "active") return service.changed(`${email} has a slot.`);
   const until = expires ? `, until ${day(expires)}` : "";
-  await service.changed(`${email} is invited${until}.`);
+  return service.changed(`${email} is invited${until}.`);
 }
 
 /** Ask once more; "remove the person" and "pay for fewer slots" are two things, and this is one. */

@@ -120,10 +120,11 @@ class Store:
     def row(self, pk: str, sk: str) -> Row | None:
         return self._tables[MAIN].get(pk, {}).get(sk)
 
-    def alter(self, pk: str, sk: str, row: Row | None) -> None:
+    def alter(self, pk: str, sk: str, row: Row | None, table: str = MAIN) -> None:
         """Past all rules, as somebody does by hand: the row is this one, or gone."""
-        others = {name: each for name, each in self._tables[MAIN][pk].items() if name != sk}
-        self._tables[MAIN][pk] = others if row is None else {**others, sk: row}
+        present = self._tables[table].get(pk, {}).items()
+        others = {name: each for name, each in present if name != sk}
+        self._tables[table][pk] = others if row is None else {**others, sk: row}
 
     def partition(self, pk: str, table: str = MAIN) -> dict[str, Row]:
         return self._tables[table].get(pk, {})
