@@ -56,6 +56,7 @@ ROUTES = frozenset(
         "/v1/credit_notes",
         "/v1/credit_notes/{id}",
         "/v1/customers",
+        "/v1/customers/search",
         "/v1/customers/{customer}",
         "/v1/customers/{customer}/balance_transactions",
         "/v1/customers/{customer}/payment_methods",

@@ -1,5 +1,8 @@
 """Customers."""
 
+import re
+
+from infra.local.stripe_sandbox.errors import NotSupported
 from infra.local.stripe_sandbox.lists import page
 from infra.local.stripe_sandbox.operations import Call, merge_metadata, operation
 from infra.local.stripe_sandbox.resources import lifecycle, payment_methods
@@ -80,6 +83,31 @@ def adjust_balance(world: World, call: Call) -> Body:
 @operation("GET /v1/customers", "email created created.*")
 def list_customers(world: World, call: Call) -> Body:
     return page(world, call, "customer", {"email": call.get("email")})
+
+
+@operation("GET /v1/customers/search", "query limit page")
+def search_customers(world: World, call: Call) -> Body:
+    """By one key of the metadata only. Stripe finds what is older than a minute. (search)"""
+    asked = _BY_METADATA.fullmatch(call.get("query"))
+    if asked is None:
+        raise NotSupported("searches but for one key of the metadata", param="query")
+    older = world.now - _SEARCHABLE_AFTER_SECONDS
+    found = [
+        each
+        for each in world.find("customer", "1 = 1")
+        if each["metadata"].get(asked["key"]) == asked["value"] and each["created"] <= older
+    ]
+    return {
+        "object": "search_result",
+        "data": found[: call.get("limit", 10)],
+        "has_more": False,
+        "next_page": None,
+        "url": "/v1/customers/search",
+    }
+
+
+_BY_METADATA = re.compile(r"metadata\['(?P<key>[^']+)'\]:'(?P<value>[^'\\]*)'")
+_SEARCHABLE_AFTER_SECONDS = 60
 
 
 def new_customer(world: World, **known: str | None) -> Body:

@@ -15,11 +15,13 @@ from billing.adapters.stripe import gateway
 from billing.adapters.stripe.client import KeySpent
 from billing.adapters.stripe.gateway import CheckoutFacts
 from billing.domain.account import Account, Checkout, CheckoutStatus
-from billing.domain.catalog import Price
+from billing.domain.catalog import Kind, Price
 from billing.domain.errors import Conflict
+from billing.domain.events import STRIPE
 from billing.domain.people import Claims
 from billing.domain.times import rfc3339
 from billing.usecases.accounts import arrive
+from billing.usecases.snapshots import record
 from billing.views import LinkView
 
 _TRIES = 5
@@ -64,7 +66,7 @@ def open_subscription_checkout(
 def _reserve(rows: AccountRows, command: Command, choice: Choice, now: datetime) -> str:
     """Makes the account's reservation, or joins the one for the same choice; returns its id."""
     if rows.base is not None and rows.base.live:
-        raise Conflict("already_subscribed", "This account has a subscription already.")
+        raise _subscribed()
     present = rows.checkout
     write = Transaction()
     if present is not None and _joins(present, choice, now):
@@ -174,6 +176,7 @@ def _session_of(
 ) -> CheckoutFacts:
     assert rows.account is not None
     customer = rows.account.customer or _make_customer(rows, rows.account, checkout, now)
+    _require_none_at_stripe(rows, customer, now)
     try:
         return gateway.open_checkout(
             rows.id, customer, checkout, automatic_tax=choice.automatic_tax
@@ -186,6 +189,16 @@ def _session_of(
         raise
 
 
+def _require_none_at_stripe(rows: AccountRows, customer: str, now: datetime) -> None:
+    """A table that was restored to an earlier moment may have forgotten what Stripe bills. It is
+    put on record again, and nothing is sold twice. Raises Conflict `already_subscribed`."""
+    found = gateway.live_subscriptions(customer)
+    for each in found:
+        record(rows.id, each.id, STRIPE, now)
+    if any(each.kind is Kind.SUBSCRIPTION for each in found):
+        raise _subscribed()
+
+
 def _make_customer(rows: AccountRows, account: Account, checkout: Checkout, now: datetime) -> str:
     """The account's customer at Stripe, made once and linked in both directions.
 
@@ -193,8 +206,9 @@ def _make_customer(rows: AccountRows, account: Account, checkout: Checkout, now:
     finds it; later, or under another key, it is looked for.
     """
     asked_at = account.customer_requested_at or now
-    customer = None
-    if now - asked_at > _STRIPE_FORGETS_KEYS_AFTER or account.customer_generation > 0:
+    customer = gateway.customer_made_for(account.id)
+    late = now - asked_at > _STRIPE_FORGETS_KEYS_AFTER
+    if customer is None and (late or account.customer_generation > 0):
         customer = gateway.find_customer(account, asked_at)
     version = rows.version_of(keys.account_key(account.id))
     write = Transaction()
@@ -206,15 +220,17 @@ def _make_customer(rows: AccountRows, account: Account, checkout: Checkout, now:
         write.commit()
         raise
     accounts.put_account(write, replace(account, customer=customer), version=version)
-    accounts.link_customer(
-        write, account.id, customer, otherwise=StaleWrite(f"{customer} is linked already")
-    )
+    accounts.link_customer(write, account.id, customer)
     write.commit()
     return customer
 
 
 def _version(rows: AccountRows) -> int:
     return rows.version_of(keys.checkout_key(rows.id))
+
+
+def _subscribed() -> Conflict:
+    return Conflict("already_subscribed", "This account has a subscription already.")
 
 
 def _completing() -> Conflict:

@@ -209,9 +209,9 @@ def list_ledger(write: Transaction, account: str) -> None:
     write.ensure(dict(keys.ledger_key(account)))
 
 
-def link_customer(write: Transaction, account: str, customer: str, *, otherwise: Exception) -> None:
-    """From here on events of `customer` are the account's."""
-    write.insert({**keys.customer_key(customer), "account": account}, otherwise=otherwise)
+def link_customer(write: Transaction, account: str, customer: str) -> None:
+    """From here on events of `customer` are the account's. Fails as StaleWrite if another's."""
+    write.put_for({**keys.customer_key(customer), "account": account}, "account")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from billing.domain.account import Account, Checkout
 from billing.domain.catalog import Kind
 from billing.domain.errors import NotFound, Unavailable
 from billing.domain.invoices import Invoice
-from billing.domain.subscription import InvoicePreview, Subscription
+from billing.domain.subscription import LIVE, InvoicePreview, Status, Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,25 @@ def find_customer(account: Account, asked_at: datetime) -> str | None:
             if noted(customer, "account_id") == account.id:
                 return customer.id
     return None
+
+
+def customer_made_for(account: str) -> str | None:
+    """The customer of our making whose metadata names `account`, if it is a minute old or more.
+
+    Who restores an earlier table has lost the link to it. (Stripe: search)
+    """
+    with our_errors():
+        found = client().v1.customers.search({"query": f"metadata['account_id']:'{account}'"})
+    return found.data[0].id if found.data else None
+
+
+def live_subscriptions(customer: str) -> list[Subscription]:
+    """Everything of our making that the customer is billed for, whatever our rows say."""
+    with our_errors():
+        listed = client().v1.subscriptions.list({"customer": customer, "limit": 100})
+        names = [each.id for each in listed.auto_paging_iter() if Status(each.status) in LIVE]
+    found = (subscription(name) for name in names)
+    return [each for each in found if each is not None]
 
 
 def open_checkout(
@@ -147,6 +166,30 @@ def invoice(invoice_id: str) -> Invoice | None:
             return invoice_snapshot(client().v1.invoices.retrieve(invoice_id))
         except NotFound:
             return None
+
+
+def invoices_of(customer: str) -> Iterator[str]:
+    """The ids that our rows have of every invoice of the customer, drafts apart, newest first."""
+    with our_errors():
+        listed = client().v1.invoices.list({"customer": customer, "limit": 100})
+        for each in listed.auto_paging_iter():
+            if each.status != "draft":
+                yield f"{each.created:010d}-{each.id}"
+
+
+def paid_purchases(customer: str) -> Iterator[str]:
+    """What the customer has paid for packages: Checkout sessions, and invoices of top-ups."""
+    with our_errors():
+        sessions = client().v1.checkout.sessions.list(
+            {"customer": customer, "status": "complete", "limit": 100}
+        )
+        for session in sessions.auto_paging_iter():
+            if noted(session, "kind") == Kind.PACKAGE and session.payment_status == "paid":
+                yield session.id
+        listed = client().v1.invoices.list({"customer": customer, "status": "paid", "limit": 100})
+        for invoice in listed.auto_paging_iter():
+            if noted(invoice, "top_up"):
+                yield str(invoice.id)
 
 
 def invoice_pdf(invoice_id: str) -> bytes:
