@@ -4,7 +4,7 @@ from aws_lambda_powertools import Logger
 
 from billing import runtime, settings
 from billing.adapters import queue
-from billing.adapters.alerts import alert
+from billing.adapters.alerts import BAD_SIGNATURE, alert, count
 from billing.adapters.secrets import stripe_credentials
 from billing.adapters.stripe.events import (
     API_VERSION,
@@ -35,6 +35,7 @@ def receive(request: Request) -> ReceivedView:
         verify(body, request.header("stripe-signature"), secrets, runtime.wall_time())
         event = StripeEvent.parse(body)
     except BadSignature as error:
+        count(BAD_SIGNATURE)
         raise InvalidInput("bad_signature", "This is not signed by Stripe.") from error
     except MalformedEvent as error:
         raise InvalidInput("malformed_event", "This is not an event of Stripe's.") from error

@@ -16,6 +16,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from billing.adapters.alerts import UNEXPECTED_ERROR, count
 from billing.domain.account import Role, well_formed_id
 from billing.domain.errors import (
     BillingError,
@@ -316,6 +317,8 @@ class Api:
         except Exception:
             # The edge: whatever it is, the caller gets a problem document and we get the trace.
             logger.exception("unexpected", extra={"request": request.id, "route": request.route})
+            # Lambda's own count of errors stays at 0 where a function answers.
+            count(UNEXPECTED_ERROR, getattr(context, "function_name", ""))
             answer = _unexpected()
         logger.info(
             "request",

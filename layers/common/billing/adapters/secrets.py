@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from aws_lambda_powertools.utilities.parameters import get_secret
 
 from billing import settings
+from billing.adapters.alerts import alert
 
 _SECRET = settings.stripe_secret_arn()
 _SECONDS_KEPT = 60
@@ -27,5 +28,6 @@ def stripe_credentials() -> StripeCredentials:
     api_key = content.get("api_key") if isinstance(content, dict) else None
     secrets = content.get("webhook_secrets") if isinstance(content, dict) else None
     if not api_key or not isinstance(secrets, list) or not all(secrets) or not secrets:
+        alert("the Stripe secret is unusable")
         raise MissingCredentials('the secret must be {"api_key": "…", "webhook_secrets": ["…"]}')
     return StripeCredentials(api_key, tuple(secrets))

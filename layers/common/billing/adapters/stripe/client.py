@@ -7,6 +7,7 @@ from functools import lru_cache
 import stripe
 
 from billing import settings
+from billing.adapters.alerts import alert
 from billing.adapters.secrets import stripe_credentials
 from billing.adapters.stripe.events import API_VERSION
 from billing.domain.errors import NotFound, Unavailable
@@ -51,11 +52,15 @@ def our_errors() -> Iterator[None]:
             raise NotFound("not_at_stripe", "Stripe does not know this.") from error
         raise
     except stripe.StripeError as error:
-        if error.http_status is not None and error.http_status >= 500:
-            raise KeySpent(*_NO_ANSWER) from error
-        if error.http_status == 409:
-            raise unavailable() from error
-        raise
+        raise _as_ours(error) from error
+
+
+def _as_ours(error: stripe.StripeError) -> Exception:
+    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
+        alert("Stripe refuses our key")
+    if error.http_status is not None and error.http_status >= 500:
+        return KeySpent(*_NO_ANSWER)
+    return unavailable() if error.http_status == 409 else error
 
 
 def unavailable() -> Unavailable:
