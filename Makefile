@@ -8,13 +8,16 @@
 # make openapi  writes the OpenAPI document anew from the code
 # make tour     makes the README's screenshots anew
 # make token    prints a bearer token (ACCOUNT=acme ROLE=manager EMAIL=ana@acme.test SCOPE=…)
+# make pins     writes the pinned versions and hashes from pyproject.toml (UPGRADE=1)
+#
+# The first command sets up .venv by uv: the one on PATH, or else one that pip installs there.
 
 # Any Python from 3.11 on; PYTHON=… names another one.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 VENV = .venv/bin/python
 
-.PHONY: run up down token test pages simulate check openapi tour
+.PHONY: run up down token test pages simulate check openapi tour pins
 
 run: environment-local
 	@$(VENV) -m infra.local.stack run
@@ -52,10 +55,22 @@ openapi: environment-dev
 tour: environment-dev
 	@$(VENV) -m tests.browser.tour
 
+# Pins hold for Python 3.11 and newer.
+PIN = PATH="$$PATH:$(CURDIR)/.venv/bin" UV_CUSTOM_COMPILE_COMMAND="make pins" uv pip compile --quiet \
+	--universal --python-version 3.11 --generate-hashes --no-emit-index-url $(if $(UPGRADE),--upgrade)
+ALIKE = --no-annotate --constraint infra/local/pins/dev.txt
+
+# The smaller sets are constrained to the versions of the largest one.
+pins: environment-local
+	@$(PIN) pyproject.toml --group dev --output-file infra/local/pins/dev.txt
+	@$(PIN) pyproject.toml --group local $(ALIKE) --output-file infra/local/pins/local.txt
+	@$(PIN) pyproject.toml $(ALIKE) --output-file layers/common/requirements.txt
+	@$(PIN) --group installer --no-annotate --output-file infra/local/pins/installer.txt
+
 # environment-local: what the stack needs; environment-dev: what tests and checks need more.
 .PHONY: environment-local environment-dev
 environment-local environment-dev: environment-%:
 	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Python 3.11 or newer is needed$(if $(PYTHON),: $(PYTHON) is older or not there)." \
 			"Install it, or say where it is: make $(firstword $(MAKECMDGOALS)) PYTHON=/path/to/python3" >&2; exit 1; }
-	@$(PYTHON) infra/local/environment.py $(if $(filter dev,$*),local dev,local)
+	@$(PYTHON) -m infra.local.environment $*

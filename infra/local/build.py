@@ -17,11 +17,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.local import installer
+from infra.local.environment import uv
+from infra.local.errors import Unable
+from infra.local.progress import say
+
 KEPT_SECONDS = 14 * 24 * 3600
+_UNFINISHED = "unfinished."
 _NOT_SOURCES = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 
 
-class BuildFailed(Exception):
+class BuildFailed(Unable):
     """A makefile ended with an error; the message holds what it wrote."""
 
 
@@ -38,10 +44,13 @@ def build(artifacts: list[Artifact], into: Path) -> Mapping[str, Path]:
     into.mkdir(parents=True, exist_ok=True)
     with _alone(into / ".lock"), ThreadPoolExecutor(max_workers=2) as workers:
         hashes = {source: _hash(source) for source in {each.source for each in artifacts}}
-        built = workers.map(lambda each: _built(each, hashes[each.source], into), artifacts)
-        folders = {each.logical_id: path for each, path in zip(artifacts, built, strict=True)}
-        _prune(into)
-    return folders
+        folders = {each: into / f"{each.logical_id}-{hashes[each.source]}" for each in artifacts}
+        new = [each for each in artifacts if not folders[each].exists()]
+        if new:
+            say(f"Building {len(new)} of {len(artifacts)} functions and layers")
+        list(workers.map(lambda each: _build(each, folders[each]), new))
+        _prune(into, list(folders.values()))
+    return {each.logical_id: folder for each, folder in folders.items()}
 
 
 @contextmanager
@@ -60,26 +69,38 @@ def _hash(source: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _built(artifact: Artifact, source_hash: str, into: Path) -> Path:
-    target = into / f"{artifact.logical_id}-{source_hash}"
-    if not target.exists():
-        with tempfile.TemporaryDirectory(dir=into) as unfinished:
-            folder = Path(unfinished) / target.name
-            _make(artifact, folder)
-            folder.rename(target)
-    os.utime(target)
-    return target
+def _build(artifact: Artifact, target: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=_UNFINISHED) as unfinished:
+        folder = Path(unfinished) / target.name
+        _make(artifact, folder)
+        folder.rename(target)
 
 
-def _prune(into: Path) -> None:
+def _prune(into: Path, used: list[Path]) -> None:
     """Remove what no stack has started with for days; one that runs uses its layer in place."""
+    for folder in used:
+        os.utime(folder)
     for folder in into.glob("*-*"):
         if folder.stat().st_mtime < time.time() - KEPT_SECONDS:
             shutil.rmtree(folder)
+    for folder in into.glob(f"{_UNFINISHED}*"):
+        shutil.rmtree(folder)
 
 
 def _make(artifact: Artifact, folder: Path) -> None:
-    result = subprocess.run(
+    """Build without the network if what is needed was downloaded before."""
+    if _run_make(artifact, folder, {"UV_OFFLINE": "1"}).returncode:
+        shutil.rmtree(folder, ignore_errors=True)
+        result = _run_make(artifact, folder, installer.index_settings())
+        if result.returncode:
+            otherwise = f"{artifact.logical_id} could not be built."
+            raise BuildFailed(installer.explain(result.stdout + result.stderr, otherwise))
+
+
+def _run_make(
+    artifact: Artifact, folder: Path, settings: Mapping[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
         [
             "make",
             f"--directory={artifact.source}",
@@ -87,13 +108,11 @@ def _make(artifact: Artifact, folder: Path) -> None:
             f"build-{artifact.logical_id}",
             f"ARTIFACTS_DIR={folder}",
             f"PYTHON={sys.executable}",
+            f"UV={uv() or ''}",
             "PLATFORM=",
         ],
+        env={**os.environ, **settings},
         capture_output=True,
         text=True,
         check=False,
     )
-    if result.returncode:
-        raise BuildFailed(
-            f"{artifact.logical_id} could not be built:\n{result.stdout}{result.stderr}"
-        )
