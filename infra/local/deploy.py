@@ -8,20 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.local import aws, template
 from infra.local.build import build
+from infra.local.errors import Unable
+from infra.local.progress import say
 
 STACK = "billing"
 BUCKET = "artifacts"
 _DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 _DIGEST = "Digest"
 _TEMPLATE = "template.json"
-_POLL = {"Delay": 0.1, "MaxAttempts": 600}
+_POLL = {"Delay": 0.1, "MaxAttempts": 3000}
 
 
-class DeploymentFailed(Exception):
+class DeploymentFailed(Unable):
     """CloudFormation refused; the message holds its reasons."""
 
 
@@ -83,6 +85,7 @@ class Deployment:
         parameters: Mapping[str, str],
         digest: str,
     ) -> None:
+        say("Deploying the template")
         # A tag would do, but a changed tag makes MiniStack update every resource.
         change, done = (
             (self.cloudformation.update_stack, "stack_update_complete")
@@ -106,7 +109,7 @@ class Deployment:
                 Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
             )
             self.cloudformation.get_waiter(done).wait(StackName=STACK, WaiterConfig=_POLL)
-        except (ClientError, WaiterError) as error:
+        except (BotoCoreError, ClientError) as error:
             reasons = f"{error}\n{self._reasons()}"
             raise DeploymentFailed(f"{reasons}\nRESET=1 starts anew.") from error
 
@@ -116,7 +119,7 @@ class Deployment:
     def _reasons(self) -> str:
         try:
             events = self.cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
-        except ClientError:
+        except (BotoCoreError, ClientError):
             return "Nothing was begun."
         return "\n".join(
             f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"

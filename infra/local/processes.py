@@ -14,12 +14,17 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-GRACE_SECONDS = 15
+from infra.local.errors import Unable
+from infra.local.progress import Waiting
+
+START_SECONDS = 120
+"""Generous, for a busy machine. A process that exits fails its start at once."""
+GRACE_SECONDS = 60
 _POLL_SECONDS = 0.05
 _PR_SET_PDEATHSIG = 1
 
 
-class ProcessFailed(Exception):
+class ProcessFailed(Unable):
     """A process ended, or was not ready in time; the message holds the end of its log."""
 
 
@@ -76,12 +81,22 @@ class Process:
             )
         self.identity = Identity.of(self._process.pid)
 
-    def wait_until_ready(self, url: str, seconds: float = 30) -> None:
-        """Raises ProcessFailed."""
+    def wait_until_ready(self, url: str, what: str = "") -> None:
+        """Wait until `url` answers, and tell the terminal after a while.
+
+        Raises ProcessFailed.
+        """
+        waiting = Waiting(f"Waiting for {what or self.name}")
+
+        def check() -> None:
+            waiting()
+            self.check()
+
         try:
-            wait_until(lambda: answers(url), seconds, self.check)
+            wait_until(lambda: answers(url), START_SECONDS, check)
         except TimeoutError:
-            raise ProcessFailed(f"{url} does not answer.\n{tail(self.log)}") from None
+            reason = f"{url} did not answer within {START_SECONDS} s."
+            raise ProcessFailed(f"{reason}\n{tail(self.log)}") from None
 
     def check(self) -> None:
         """Raises ProcessFailed if it has ended."""
@@ -140,7 +155,7 @@ def wait_until(
 def answers(url: str) -> bool:
     """Whether a GET answers 200."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

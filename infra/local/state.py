@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
+from infra.local.errors import Unable
 from infra.local.ports import free_port, is_free
 from infra.local.processes import Identity
 
@@ -22,7 +23,7 @@ _OURS = (*_KEPT, "logs", "tmp", "runtime", "state.json", "running.json", "stack.
 _BESIDE = {"build"}
 
 
-class StateUnusable(Exception):
+class StateUnusable(Unable):
     """The message says what is wrong and what to do."""
 
 

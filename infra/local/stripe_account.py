@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from infra.local.errors import Unable
 from infra.local.state import State
 
 SANDBOX_KEY = "sk_test_sandbox"
 
 
-class KeyRefused(Exception):
+class KeyRefused(Unable):
     """The message says why and what to do."""
 
 
-class CatalogNotApplied(Exception):
+class CatalogNotApplied(Unable):
     """The message is the command's last line."""
 
 

@@ -14,6 +14,8 @@ import json
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -41,7 +43,9 @@ _METHODS = {
 }
 
 
+@cache
 def read(path: Path) -> Template:
+    """Parse the file, once. Callers share the result and must not modify it."""
     template: Template = yaml_parse(path.read_text())
     return template
 
@@ -85,7 +89,7 @@ class Packager:
         # Half a second to import, and not needed when nothing has changed.
         from samtranslator.translator.transform import transform
 
-        template = read(path)
+        template = deepcopy(read(path))
         for logical_id, resource in template["Resources"].items():
             properties = resource.get("Properties", {})
             if resource["Type"] in _NESTED:

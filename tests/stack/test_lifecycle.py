@@ -18,9 +18,10 @@ import httpx
 import jwt
 import pytest
 
+from infra.local.errors import Unable
 from infra.local.people import ANA
 from infra.local.processes import Identity, wait_until
-from infra.local.stack import Unable, token
+from infra.local.stack import token
 from infra.local.state import State, StateUnusable
 from infra.local.stripe_account import KeyRefused, choose
 from tests.stack.running import ROOT, Folder, NotStarted, Stack
@@ -212,6 +213,21 @@ def test_a_taken_port_is_named_with_who_holds_it(tmp_path: Path) -> None:
     assert f"Port {port} is taken by" in result.stderr
     assert f"(process {os.getpid()})" in result.stderr
     assert f"PORT={port + 1}" in result.stderr
+
+
+def test_what_a_background_start_says_is_shown_where_errors_are(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        result = Folder(tmp_path / "state").command("up", PORT=str(port))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"Port {port} is taken by")
+    assert result.stderr.endswith("The stack did not start; the reason is above.\n")
+
+
+def test_a_start_says_what_it_does(stack: Stack) -> None:
+    said = (stack.folder.path / "logs" / "stack.log").read_text().splitlines()
+    assert said[0] == "Starting MiniStack, the sign-in provider, the Stripe sandbox"
+    assert "Deploying the template" in said
 
 
 @pytest.mark.parametrize(
