@@ -3,12 +3,14 @@
 import os
 import socket
 
+import httpx
 import moto.core.models
 import pytest
 from _pytest.nodeid import NodeId
 
 from infra.openapi import PLACEHOLDERS
 from tests.browser.chromium import NO_CHROMIUM
+from tests.waiting import PATIENCE_SECONDS, remember_terminal
 
 
 def _free_port() -> int:
@@ -37,11 +39,19 @@ os.environ |= PLACEHOLDERS | {
     "PRODUCT_NAME": "Acme <Sales>",
 }
 
+for limit in ("connect", "read", "write", "pool"):
+    # Five seconds, without this: too little on a machine that is busy.
+    setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, limit, PATIENCE_SECONDS)
+
 EMULATOR = moto.core.models
 """Imported first: a client that is made before cannot be emulated."""
 
 GROUP = pytest.StashKey[str]()
 _missed: list[str] = []
+
+
+def pytest_configure() -> None:
+    remember_terminal()
 
 
 @pytest.hookimpl(tryfirst=True)

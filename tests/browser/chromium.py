@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.waiting import PATIENCE_SECONDS, waiting_for
+
 NO_CHROMIUM = (
     "no Chromium on this machine "
     "(install the package `chromium-headless-shell` or `chromium`, or set CHROMIUM)"
@@ -27,6 +29,9 @@ def launched(executable: str) -> Iterator[Browser]:
     if os.geteuid() == 0:
         arguments.append("--no-sandbox")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=arguments)
+        with waiting_for("Chromium"):
+            browser = playwright.chromium.launch(
+                executable_path=executable, args=arguments, timeout=PATIENCE_SECONDS * 1000
+            )
         yield browser
         browser.close()

@@ -10,10 +10,11 @@ from tests.browser import chromium
 from tests.browser.chromium import NO_CHROMIUM
 from tests.browser.scripted import Site, page_server
 from tests.stack.running import stack
+from tests.waiting import PATIENCE_SECONDS
 
 __all__ = ["stack"]
 
-SLOW = 20_000
+PATIENCE = PATIENCE_SECONDS * 1000
 """Milliseconds"""
 
 
@@ -24,6 +25,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI"):
             pytest.fail(NO_CHROMIUM)
         pytest.skip(NO_CHROMIUM)
+    expect.set_options(timeout=PATIENCE)
     with chromium.launched(executable) as browser:
         yield browser
 
@@ -39,7 +41,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(
         locale="en-GB", viewport={"width": 1100, "height": 800}, reduced_motion="reduce"
     )
-    context.set_default_timeout(5_000)
+    context.set_default_timeout(PATIENCE)
     yield context
     context.close()
 
@@ -69,12 +71,9 @@ def complaints(context: BrowserContext) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def visit(context: BrowserContext, complaints: list[str]) -> Iterator[Page]:
-    """A page for the running stack, which takes its time."""
-    context.set_default_timeout(SLOW)
-    expect.set_options(timeout=SLOW)
-    yield context.new_page()
-    expect.set_options(timeout=5_000)
+def visit(context: BrowserContext, complaints: list[str]) -> Page:
+    """A page for the running stack."""
+    return context.new_page()
 
 
 @pytest.fixture

@@ -25,7 +25,6 @@ pytestmark = pytest.mark.page
 VISA = "4242424242424242"
 FAILS_AT_RENEWAL = "4000000000000341"
 ANNUAL, QUARTERLY, SLOT = 58_800, 15_900, 4_900
-PATIENCE = 30
 
 Picture = dict[str, Any]
 """What the account has, in the same words whoever tells it."""
@@ -53,7 +52,6 @@ class Account:
         self.api = httpx.Client(
             base_url=stack.api,
             headers={"authorization": f"Bearer {stack.token(self.manager)}"},
-            timeout=60,
         )
         self.at_stripe = stripe.StripeClient(SANDBOX_KEY, base_addresses={"api": stack.stripe})
 
@@ -65,7 +63,7 @@ class Account:
         return answer.json()
 
     def order(self, path: str, body: Any) -> Any:
-        answer = httpx.post(f"{self.stack.stripe}/sandbox/{path}", json=body, timeout=120)
+        answer = httpx.post(f"{self.stack.stripe}/sandbox/{path}", json=body)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -204,7 +202,7 @@ def agreed(account: Account) -> Picture:
         return len(pictures) == 1
 
     try:
-        until(agree, PATIENCE)
+        until(agree)
     except pytest.fail.Exception:
         pytest.fail("they differ:\n" + "\n".join(map(str, pictures)))
     return pictures[0]
@@ -228,7 +226,7 @@ def subscribe(account: Account, look: Look) -> str:
     """For a year; returns when it ends."""
     choice = {"plan": "starter", "cycle": "annual"}
     account.enter(account.command("POST", "/subscription/checkout", choice)["url"], VISA)
-    until(lambda: account.billing()["subscription"]["status"] == "active", PATIENCE)
+    until(lambda: account.billing()["subscription"]["status"] == "active")
     assert agreed(account)["slots"] == 0
     look("Renews on", "Your team has no slots yet")
     return str(account.billing()["subscription"]["renews_at"])
@@ -261,12 +259,12 @@ def survive_a_failing_card(account: Account, look: Look) -> None:
     """Its first charge in the fifth month fails; another card pays it at once."""
     account.advance("P1M")
     account.new_card(FAILS_AT_RENEWAL)
-    until(lambda: (account.billing()["subscription"]["card"] or {})["last4"] == "0341", PATIENCE)
+    until(lambda: (account.billing()["subscription"]["card"] or {})["last4"] == "0341")
     account.advance("P25D")
     assert [status for _, status, _ in agreed(account)["invoices"]].count("open") == 1
     assert account.billing()["slots"]["overdue"]["invoice"]["amount_due"]["amount"] == SLOT
     account.new_card(VISA)
-    until(lambda: not any(each["status"] == "open" for each in account.invoices()), PATIENCE)
+    until(lambda: not any(each["status"] == "open" for each in account.invoices()))
     assert {status for _, status, _ in agreed(account)["invoices"]} == {"paid"}
     look("Renews on", "0 of 1 slot in use")
 

@@ -37,7 +37,7 @@ def new_page(
         reduced_motion="reduce",
         locale="en-US",
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     return context.new_page()
 
 
@@ -137,7 +137,7 @@ def take_the_history(browser: Browser, stack: Stack) -> None:
     httpx.post(f"{stack.stripe}/sandbox/clock", json=advance, timeout=60).raise_for_status()
     mine = {"authorization": f"Bearer {stack.token(ANA)}"}
     listed = f"{stack.api}/invoices"
-    until(lambda: len(httpx.get(listed, headers=mine).json()["items"]) == INVOICES, 30)
+    until(lambda: len(httpx.get(listed, headers=mine).json()["items"]) == INVOICES)
     for name, page in (
         ("dark", new_page(browser, (1100, 1500), scheme="dark")),
         ("phone", new_page(browser, PHONE)),

@@ -66,8 +66,8 @@ def enter_card(page: Page, card: str) -> None:
 def webhooks_held(stack: Stack) -> Iterator[None]:
     """Stripe's word does not get through for as long."""
     orders = f"{stack.stripe}/sandbox/deliveries"
-    httpx.post(orders, json={"hold": True}).raise_for_status()
+    httpx.post(orders, json={"hold": True}, timeout=60).raise_for_status()
     try:
         yield
     finally:
-        httpx.post(orders, json={"hold": False}, timeout=20).raise_for_status()
+        httpx.post(orders, json={"hold": False}, timeout=60).raise_for_status()

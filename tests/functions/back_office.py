@@ -37,7 +37,7 @@ def halfway(product: Product) -> None:
     """To the second between the beginning and the end of what is paid."""
     (item,) = product.subscriptions()[0].items.data
     half = from_epoch((item.current_period_start + item.current_period_end) // 2)
-    answer = httpx.post(f"{product.sandbox}/sandbox/clock", json={"to": rfc3339(half)}, timeout=30)
+    answer = httpx.post(f"{product.sandbox}/sandbox/clock", json={"to": rfc3339(half)})
     assert answer.status_code == 200, answer.text
 
 

@@ -34,6 +34,7 @@ from tests.functions.product import (
 )
 from tests.functions.team import record, slots_subscription
 from tests.simulation.store import Store, tables_of
+from tests.waiting import PATIENCE_SECONDS, waiting_for
 
 ROOT = Path(__file__).parent.parent.parent
 _CATALOG = "the catalog"
@@ -56,17 +57,18 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield SANDBOX
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE_SECONDS)
 
 
 def _await_health(process: "subprocess.Popen[bytes]", log: Path) -> None:
-    until = time.monotonic() + 20
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            if httpx.get(f"{SANDBOX}/sandbox/health").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
+    until = time.monotonic() + PATIENCE_SECONDS
+    with waiting_for("the Stripe sandbox"):
+        while time.monotonic() < until and process.poll() is None:
+            try:
+                if httpx.get(f"{SANDBOX}/sandbox/health").status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.05)
     pytest.fail(f"the sandbox did not start:\n{log.read_text()}")
 
 

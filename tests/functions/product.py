@@ -38,7 +38,7 @@ from billing.http import Api
 from tests.factories import api_event, event_file, unsigned
 from tests.simulation.store import Store
 
-_wire = httpx.Client(timeout=30)
+_wire = httpx.Client()
 
 API_KEY = "sk_test_sandbox"
 WEBHOOK_SECRET = "whsec_tests"
@@ -251,13 +251,13 @@ class Product:
 
     def advance(self, duration: str) -> None:
         """Moves the clock of Stripe and of the product, for example by `P1M`."""
-        answer = _wire.post(f"{self.sandbox}/sandbox/clock", json={"advance": duration}, timeout=30)
+        answer = _wire.post(f"{self.sandbox}/sandbox/clock", json={"advance": duration})
         assert answer.status_code == 200, answer.text
 
     def go_to(self, moment: datetime) -> None:
         """Moves the clock of Stripe and of the product forward to `moment`."""
         order = {"to": rfc3339(moment)}
-        answer = _wire.post(f"{self.sandbox}/sandbox/clock", json=order, timeout=30)
+        answer = _wire.post(f"{self.sandbox}/sandbox/clock", json=order)
         assert answer.status_code == 200, answer.text
 
     def sweep(self, milliseconds_left: int = 300_000) -> dict[str, int]:

@@ -20,6 +20,7 @@ from stripe._v1_services import V1Services
 from infra.local.stripe_sandbox.sandbox import Sandbox
 from infra.local.stripe_sandbox.server import DroppingProtocol, create_app
 from infra.local.stripe_sandbox.world import Rules
+from tests.waiting import PATIENCE_SECONDS
 
 KEY = "sk_test_sandbox"
 SUCCESS = "http://127.0.0.1:9/done?session={CHECKOUT_SESSION_ID}"
@@ -83,7 +84,7 @@ class Shop:
     @cached_property
     def http(self) -> httpx.Client:
         """For the pages and the orders; without certificates, which take long to load."""
-        return httpx.Client(timeout=60, verify=False)
+        return httpx.Client(verify=False)
 
     def close(self) -> None:
         self.http.close()
@@ -135,7 +136,7 @@ def running(state: Path, **rules: Any) -> Iterator[Shop]:
         thread.join()
 
 
-def wait_for(holds: Any, seconds: float = 10) -> None:
+def wait_for(holds: Any, seconds: float = PATIENCE_SECONDS) -> None:
     until = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < until, "it did not come to be"

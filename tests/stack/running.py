@@ -20,6 +20,7 @@ import pytest
 from infra.local import deploy
 from infra.local.issuer import Keys, access_token
 from infra.local.people import ANA, Person
+from tests.waiting import PATIENCE_SECONDS, waiting_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,7 +60,8 @@ class Folder:
     def up(self, **settings: str) -> "Stack":
         """Raises NotStarted."""
         started = time.monotonic()
-        result = self.command("up", **settings)
+        with waiting_for("the stack"):
+            result = self.command("up", **settings)
         if result.returncode:
             raise NotStarted(result.stdout + result.stderr)
         return self.stack(time.monotonic() - started)
@@ -109,7 +111,7 @@ class Stack:
         return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
 
 
-def until(holds: Callable[[], bool], seconds: float = 15) -> None:
+def until(holds: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     """Waits for what other processes bring about."""
     deadline = time.monotonic() + seconds
     while not holds():

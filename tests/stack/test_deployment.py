@@ -41,7 +41,7 @@ def claims(stack: Stack, **changed: Any) -> dict[str, Any]:
 
 def get(stack: Stack, path: str, token: str | None) -> httpx.Response:
     headers = {"authorization": f"Bearer {token}"} if token else {}
-    return httpx.get(f"{stack.api}{path}", headers=headers, timeout=20)
+    return httpx.get(f"{stack.api}{path}", headers=headers)
 
 
 def test_every_route_of_the_template_is_deployed_with_its_authorizer(stack: Stack) -> None:

@@ -25,6 +25,7 @@ from infra.local.stack import token
 from infra.local.state import State, StateUnusable
 from infra.local.stripe_account import KeyRefused, choose
 from tests.stack.running import ROOT, Folder, NotStarted, Stack
+from tests.waiting import PATIENCE_SECONDS
 
 LISTENING = "0A"
 LOOPBACK = "0100007F"
@@ -69,7 +70,7 @@ def killed(folder: Folder, restarted: Restarted) -> list[Identity]:
     supervisor, *others = processes(folder)
     os.kill(supervisor.pid, signal.SIGKILL)
     with suppress(TimeoutError):
-        wait_until(lambda: ended(others), 20)
+        wait_until(lambda: ended(others), PATIENCE_SECONDS)
     return others
 
 
@@ -149,7 +150,7 @@ def test_what_was_done_is_there_after_a_restart(restarted: Restarted) -> None:
 
 def test_a_token_stays_valid_over_a_restart(restarted: Restarted) -> None:
     headers = {"authorization": f"Bearer {restarted.token}"}
-    answer = httpx.get(f"{restarted.after.api}/catalog", headers=headers, timeout=20)
+    answer = httpx.get(f"{restarted.after.api}/catalog", headers=headers)
     assert answer.status_code == 200
 
 
@@ -163,7 +164,7 @@ def test_webhooks_follow_the_page_to_another_port(restarted: Restarted) -> None:
 
 def test_a_schedule_that_is_due_runs_its_function(restarted: Restarted) -> None:
     log = restarted.after.folder.path / "logs" / "functions.log"
-    wait_until(lambda: "ReconcileFunction" in log.read_text(), 20)
+    wait_until(lambda: "ReconcileFunction" in log.read_text(), PATIENCE_SECONDS)
 
 
 def test_no_process_outlives_a_stack_that_was_killed(killed: list[Identity]) -> None:
@@ -188,13 +189,13 @@ def processes_of_a_run(
 ) -> list[Identity]:
     """What `make run` started, after the signal and some time to end."""
     with folder.run() as make:
-        wait_until((folder.path / "stack.json").exists, 60)
+        wait_until((folder.path / "stack.json").exists, PATIENCE_SECONDS)
         started = processes(folder)
         kill(make.pid, number)
-        assert "is kept in" in make.communicate(timeout=30)[0]
+        assert "is kept in" in make.communicate(timeout=PATIENCE_SECONDS)[0]
     # Its output is closed a moment before a process is gone.
     with suppress(TimeoutError):
-        wait_until(lambda: ended(started), 5)
+        wait_until(lambda: ended(started), PATIENCE_SECONDS)
     return started
 
 

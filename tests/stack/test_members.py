@@ -21,7 +21,7 @@ class Team:
 
     def call(self, method: str, path: str, person: Person, **more: Any) -> httpx.Response:
         headers = {"authorization": f"Bearer {self.stack.token(person)}"} | more.pop("headers", {})
-        return httpx.request(method, f"{self.stack.api}{path}", headers=headers, timeout=30, **more)
+        return httpx.request(method, f"{self.stack.api}{path}", headers=headers, **more)
 
     def billing(self) -> Any:
         return self.call("GET", "/billing", self.manager).json()

@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 from infra.local import aws, deploy
 from infra.local.ports import free_port
 from infra.local.processes import Process, stop_all, wait_until
+from tests.waiting import PATIENCE_SECONDS, waiting_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,7 +50,7 @@ def answer(event, context):
         os._exit(1)
     if body == "meet":
         (FOLDER / context.aws_request_id).touch()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while len(list(FOLDER.iterdir())) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
         return {"statusCode": 200, "body": str(len(list(FOLDER.iterdir())))}
@@ -79,9 +80,12 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
     command += ["--runtime", str(aws.create_runtime(folder / "runtime"))]
     command += ["--functions-log", str(folder / "functions.log")]
     log = folder / "log"
-    process = Process("aws", command, ROOT, log, {"PATH": "/usr/bin:/bin", "TMPDIR": str(folder)})
+    process = Process(
+        "MiniStack", command, ROOT, log, {"PATH": "/usr/bin:/bin", "TMPDIR": str(folder)}
+    )
     url = f"http://127.0.0.1:{port}"
-    process.wait_until_ready(f"{url}/_ministack/health")
+    with waiting_for("MiniStack"):
+        process.wait_until_ready(f"{url}/_ministack/health")
     yield MiniStack(url)
     stop_all([process])
 
@@ -192,7 +196,7 @@ def create_function(ministack: MiniStack, role: str, handler: str, folder: Path)
         Handler=f"function.{handler}",
         Code={"ZipFile": code.getvalue()},
         Environment={"Variables": {"FOLDER": str(folder)}},
-        Timeout=10,
+        Timeout=120,
     )
     return str(made["FunctionArn"])
 
@@ -242,12 +246,12 @@ class TestQueues:
         bodies = [f"message {number}" for number in range(15)]
         for body in bodies:
             self.send(ministack, queue, body)
-        wait_until(lambda: noted.read_text().splitlines() == bodies, 10)
+        wait_until(lambda: noted.read_text().splitlines() == bodies, PATIENCE_SECONDS)
 
     def test_a_duplicate_is_dropped(self, ministack: MiniStack, queue: str, noted: Path) -> None:
         for body in ("first", "first", "last"):
             self.send(ministack, queue, body)
-        wait_until(lambda: "last" in noted.read_text(), 10)
+        wait_until(lambda: "last" in noted.read_text(), PATIENCE_SECONDS)
         assert noted.read_text().splitlines() == ["first", "last"]
 
     def test_only_what_failed_comes_again_and_then_goes_to_the_dead_letters(
@@ -278,7 +282,7 @@ def address(ministack: MiniStack, role: str, tmp_path: Path) -> str:
 
 
 def post(address: str, content: bytes, kind: str) -> httpx.Response:
-    return httpx.post(address, content=content, headers={"content-type": kind}, timeout=20)
+    return httpx.post(address, content=content, headers={"content-type": kind})
 
 
 class TestHttpApi:
@@ -434,7 +438,7 @@ class TestNestedStacks:
 
     def bucket_arn(self, cloudformation: Any, done: str) -> str:
         """After the change is complete."""
-        waiting = {"Delay": 0.1, "MaxAttempts": 100}
+        waiting = {"Delay": 0.1, "MaxAttempts": 1200}
         cloudformation.get_waiter(done).wait(StackName="parent", WaiterConfig=waiting)
         [stack] = cloudformation.describe_stacks(StackName="parent")["Stacks"]
         return str(stack["Outputs"][0]["OutputValue"])

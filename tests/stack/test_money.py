@@ -22,7 +22,6 @@ class Team:
         self.api = httpx.Client(
             base_url=stack.api,
             headers={"authorization": f"Bearer {stack.token(person)}"},
-            timeout=30,
         )
         self.account = account
 

@@ -14,7 +14,7 @@ from tests.stack.running import ROOT, Stack, until
 
 def call(stack: Stack, person: Person, method: str, path: str, **more: Any) -> httpx.Response:
     headers = {"authorization": f"Bearer {stack.token(person)}", "idempotency-key": "one"}
-    return httpx.request(method, f"{stack.api}{path}", headers=headers, timeout=30, **more)
+    return httpx.request(method, f"{stack.api}{path}", headers=headers, **more)
 
 
 @pytest.fixture
