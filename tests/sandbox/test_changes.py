@@ -109,7 +109,8 @@ def test_a_subscription_that_nobody_has_made_yet_has_a_price(own_shop: Shop) -> 
     }
     quote = own_shop.stripe.invoices.create_preview(given)
     assert (quote.total, quote.amount_due, quote.currency) == (2100, 2100, "usd")
-    assert quote.lines.data[0].period.end == subscribed["items"].data[0].current_period_end
+    quoted, item = quote.lines.data[0].period, subscribed["items"].data[0]
+    assert quoted.end - quoted.start == item.current_period_end - item.current_period_start
     assert len(own_shop.stripe.subscriptions.list({"customer": subscribed.customer}).data) == 1
 
 
