@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from tests.functions.meter import counted_reads
 
 from billing.adapters.dynamodb import accounts, keys
+from tests.functions.meter import counted_reads
 from tests.functions.product import Begin, Product
 from tests.functions.purse import grant
 from tests.functions.team import (
