@@ -39,7 +39,7 @@ _CATALOG = load_catalog()
 _GRACE = settings.grace()
 _CSV_AT_ONCE = 5000
 """A megabyte: an answer of Lambda's has six at most."""
-_POSITION = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ-\d{12}-[A-Za-z0-9_-]{1,200}", re.ASCII)
+_POSITION = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ-\d{16}-[A-Za-z0-9_-]{1,200}", re.ASCII)
 
 
 @api.route("GET /credits", Who.SIGNED_IN, gives=TeamCreditsView)

@@ -308,7 +308,7 @@ def test_no_role_may_delete_or_scan_and_writes_are_transactions_only() -> None:
                 assert not writes or in_transaction == ["TransactWriteItems"], name
 
 
-@pytest.mark.parametrize("write", ["ledger.append_unordered(", "wallets.set_limit("])
+@pytest.mark.parametrize("write", ["ledger.append_blind(", "wallets.set_limit("])
 def test_who_adds_to_a_wallet_may_update_rows(write: str) -> None:
     users = {name for name in imports() if write in _code(name)}
     assert users

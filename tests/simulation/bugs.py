@@ -22,7 +22,7 @@ from billing.domain import credits, members
 from billing.domain import purchases as buying
 from billing.domain.access import Access, AccessState
 from billing.domain.account import CheckoutStatus, MemberStatus
-from billing.domain.credits import Cause, Hold, Wallet
+from billing.domain.credits import Cause, Hold, Movement, Wallet
 from billing.domain.top_ups import Hindrance, TopUp
 from billing.usecases import checkout as opening
 from billing.usecases import credits as sending
@@ -305,6 +305,18 @@ def _adding_without(*conditions: str) -> Callable[[], Any]:
     return _patched(Transaction, "add", made)
 
 
+def _still_balanced(_: Any) -> Any:
+    """In the order of the ticks, with the balances of before."""
+
+    def numbered(self: Movement, tick: int) -> Movement:
+        entries = [replace(each, sequence=tick + n) for n, each in enumerate(self.entries)]
+        last = entries[-1].sequence
+        wallets = {name: replace(each, sequence=last) for name, each in self.wallets.items()}
+        return Movement(tuple(entries), wallets)
+
+    return numbered
+
+
 def _untold(whole: Any) -> Any:
     """The row forgets that its owner was told."""
 
@@ -404,6 +416,7 @@ _TWO_TABS = (("check out monthly", "pay every page"), ("check out annual", "pay 
 _ONCE_MORE = (("check out monthly", "pay"), ("check out annual", *_TWO_TABS[1]))
 _AT_MONTHS_END = (("a minute", "hold 3 mia", "return 3", "hold 3 mia"),)
 _TWO_AFTER_MONTHS_END = (("a minute", "hold 3 mia"), ("hold 3 mia",))
+_AT_ONCE = (("hold 3 mia",), ("hold 3 mia",), ("spend 4",), ("send 3 mia",))
 _ON_ONE_HOLD = (("spend 4",), ("spend 1, return 3",), ("hold 3 mia",), ("hold 3 mia",))
 _TWO_MINDS = (("cancel", "resume"), ("cycle annual",))
 
@@ -457,6 +470,20 @@ BUGS = (
     ),
     Bug("the limit is not held by the row", "crowd", _adding_without("used"), busy=True),
     Bug("a limit set meanwhile is not seen", "crowd", _adding_without("limit"), busy=True),
+    Bug(
+        "who was overtaken keeps their number",
+        "crowd",
+        _adding_without("sequence"),
+        _AT_ONCE,
+        busy=True,
+    ),
+    Bug(
+        "a balance is taken from what was read",
+        "crowd",
+        _patched(Movement, "numbered", _still_balanced),
+        _AT_ONCE,
+        busy=True,
+    ),
     Bug(
         "two begin the same month",
         "crowd",

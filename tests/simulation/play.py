@@ -30,6 +30,7 @@ from tests.simulation.commands import (
     look,
     pay_page,
 )
+from tests.simulation.logs import entries_come_after_what_they_follow, logs_follow
 from tests.simulation.meter import Meter
 from tests.simulation.oracles import Watcher, at_rest, hold
 from tests.simulation.scheduler import Choices
@@ -214,6 +215,9 @@ TOP_UPS = frozenset(CAPS)
 _SWEEPS = 10
 """More than one after the other has anything to do."""
 
+_LOGS_READ = 0.2
+"""Reading a log costs as much as a command."""
+
 _NOWHERE = Aim("", "")
 _NOT_AGAIN = 1_000
 """The people of a history begin to count their keys below it."""
@@ -234,7 +238,9 @@ class Theatre:
         beginning = self.beginnings[plan.beginning]
         cloud.begin(choices, beginning, told)
         people = People(cloud, ACCOUNTS[0])
-        cloud.watchers.append(Watcher(cloud, Meter(cloud).look_at))
+        cloud.watchers.append(
+            Watcher(cloud, Meter(cloud).look_at, entries_come_after_what_they_follow)
+        )
         cloud.play([partial(_perform, people, script) for script in plan.scripts])
         choices.quiet = True
         if cloud.lost or choices.random.random() < 0.05:
@@ -243,6 +249,8 @@ class Theatre:
             hold("what is due gets done", any(not cloud.sweep_again() for _ in range(_SWEEPS)))
             top_ups_are_what_was_chosen(cloud, people)
         at_rest(cloud, people, beginning)
+        if choices.random.random() < _LOGS_READ:
+            logs_follow(cloud, people)
         only_what_was_named_is_billed(cloud, people)
 
     def _build(self) -> None:

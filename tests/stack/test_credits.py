@@ -4,6 +4,7 @@ import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import accumulate
 from typing import Any
 
 import boto3
@@ -12,15 +13,17 @@ import pytest
 from botocore.config import Config
 
 from billing.adapters.dynamodb import accounts, keys, ledger, reading, transaction
+from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.marks import Command
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.domain import credits
 from billing.domain.account import Role
-from billing.domain.credits import Cause, Credits
+from billing.domain.credits import Cause, Credits, Entry
 from billing.domain.errors import BillingError
 from billing.domain.people import Claims
 from billing.usecases import members
 from billing.usecases.accounts import arrive
+from billing.usecases.credit_log import Shown, read_log
 from billing.usecases.credits import send_credits
 from billing.usecases.holds import hold_credits
 from billing.usecases.limits import set_limit
@@ -56,7 +59,7 @@ def account(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setattr(module, "client", client)
     rows = arrive("acme", ANA, NOON).rows
     write = Transaction()
-    for bought in (subscription(), slots_subscription(2)):
+    for bought in (subscription(), slots_subscription(16)):
         accounts.put_subscription(write, "acme", bought, version=0)
     cause = Cause(id="grant", account="acme", by="ana", now=NOON)
     granted = credits.grant(rows.wallets["ana"], Credits(400), cause)
@@ -87,6 +90,49 @@ def test_500_transfers_at_once_succeed_or_are_refused_for_want_of_credits(accoun
     with ThreadPoolExecutor(500) as tabs:
         answers = Counter(tabs.map(send, range(500)))
     assert answers == {"sent": 400, "insufficient_credits": 100}
+
+
+def test_16_people_who_get_1920_transfers_at_once_leave_a_log_without_a_contradiction(
+    account: str,
+) -> None:
+    """Nobody is refused, and once all is listed each line has the balance that follows from the
+    line before."""
+    people = [join(f"m{number}") for number in range(16)]
+    rows = accounts.load(account)
+    write = Transaction()
+    cause = Cause(id="more", account=account, by="ana", now=NOON)
+    granted = credits.grant(rows.wallets["ana"], Credits(2_000), cause)
+    ledger.append(write, granted, {"ana": rows.version_of(keys.wallet_key(account, "ana"))})
+    write.commit()
+
+    def send_120(number: int) -> None:
+        for each in range(120):
+            command = Command(f"command-{number}-{each}", "")
+            send_credits(account, ANA, people[number], Credits(1), command, grace=GRACE, now=NOON)
+
+    with ThreadPoolExecutor(16) as tabs:
+        list(tabs.map(send_120, range(16)))
+    rows = accounts.load(account)
+    assert rows.wallets["ana"].balance == 400 + 2_000 - 16 * 120
+    for person in ("ana", people[0], people[15]):
+        lines = whole_log(rows, person)
+        assert [each.balance_after(person) for each in lines] == running_balances(lines, person)
+
+
+def whole_log(rows: AccountRows, person: str) -> list[Entry]:
+    """Oldest first."""
+    lines: list[Entry] = []
+    cursor = None
+    while not lines or cursor:
+        shown = Shown(person=person, cursor=cursor)
+        page, cursor = read_log(rows, shown, limit=1_000, now=NOON + timedelta(minutes=2))
+        lines += page
+    return lines[::-1]
+
+
+def running_balances(lines: list[Entry], person: str) -> list[int]:
+    signs = [1 if each.target == person else -1 for each in lines]
+    return list(accumulate(sign * each.credits for sign, each in zip(signs, lines, strict=True)))
 
 
 @pytest.mark.parametrize(("limit", "held"), [(40, 40), (None, 60)])

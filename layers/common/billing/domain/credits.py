@@ -4,7 +4,7 @@ Every movement is decided here and returns the entry with the wallets as they ar
 is never changed or deleted; a wallet is the sum of its entries.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -43,9 +43,9 @@ class Wallet:
     `open` says whether credits can be sent to it and used from it: the membership is active.
     `alerted` says whether its owner has been told that the balance is below `alert_below`, 0 for
     never. `fell` names the entry by which it fell below `top_up_below`, 0 for no top-up, for as
-    long as it is that low; `look_at` is when somebody has to see to that. `sequence` orders
-    entries: each has a higher one than every entry before it in either of its wallets, and `at` is
-    the time of the last.
+    long as it is that low; `look_at` is when somebody has to see to that. `sequence` and `at` are
+    those of the last entry. They order a wallet's entries as they took effect: none has an earlier
+    time or a lower sequence than an entry that committed before it.
 
     `used` is what was held for use in the month `used_month` (`2026-11`), less what was returned of
     that; at most `limit` may be, where there is one.
@@ -111,7 +111,8 @@ class Wallet:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One line of the ledger: `credits` went from the wallet `source` to the wallet `target`,
-    either of which may be none, and left them with these balances; None where many moved at once.
+    either of which may be none, and left them with these balances. They are None where the entry
+    was written without having read the wallets as they were just before it.
 
     `by` is who did it, `reference` what it was about: a Checkout session, a download.
     `undoes` is what a return undoes.
@@ -176,11 +177,22 @@ class Movement:
             self.falls + later.falls,
         )
 
-    def unordered(self) -> "Movement":
-        """What is known where others may come between: not the balances, nor who gets low. That is
-        told by the next movement of which it is known."""
-        unsure = (replace(entry, source_after=None, target_after=None) for entry in self.entries)
-        return Movement(tuple(unsure), self.wallets)
+    def numbered(self, tick: int) -> "Movement":
+        """Return the movement with sequences from `tick` on, or from those it has if higher.
+
+        Others may commit between reading and writing it, so it has neither balances nor alerts.
+        The next movement that was read and written in one piece finds who is low.
+        """
+        ahead = max(0, tick - self.entries[0].sequence)
+        entries = (
+            replace(each, sequence=each.sequence + ahead, source_after=None, target_after=None)
+            for each in self.entries
+        )
+        wallets = {
+            person: replace(wallet, sequence=wallet.sequence + ahead)
+            for person, wallet in self.wallets.items()
+        }
+        return Movement(tuple(entries), wallets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,26 +288,6 @@ def effects(entry: Entry, person: str) -> dict[str, int]:
         if entry.undoes is not None:
             found[_UNDONE[entry.undoes]] = -entry.credits
     return found
-
-
-def with_balances(entries: Sequence[Entry], before: Mapping[str, int]) -> list[Entry]:
-    """Entries, newest first, with the balances that those before them in the same wallets tell;
-    `before` all of them these people had as many, and of others it is not known."""
-    known = dict(before)
-    told: list[Entry] = []
-    for entry in reversed(entries):
-        sides = {"source_after": entry.source, "target_after": entry.target}
-        found: dict[str, Any] = {}
-        for side, person in sides.items():
-            after = getattr(entry, side)
-            if person is None:
-                continue
-            if after is None and person in known:
-                after = known[person] + effects(entry, person).get("balance", 0)
-            if after is not None:
-                known[person] = found[side] = after
-        told.append(replace(entry, **found))
-    return told[::-1]
 
 
 def _require(wallet: Wallet, credits: Credits) -> None:

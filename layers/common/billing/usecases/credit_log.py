@@ -11,7 +11,8 @@ from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
 from billing.adapters.dynamodb.usage import Days
 from billing.domain.account import Role
-from billing.domain.credits import Entry, EntryKind, with_balances
+from billing.domain.balances import with_balances
+from billing.domain.credits import Entry, EntryKind
 from billing.domain.errors import Unavailable
 from billing.domain.times import next_month, rfc3339, this_month
 
@@ -20,6 +21,8 @@ _BEHIND = 1000
 _MANY = 1000
 """Entries of a month that are not read again once it is over."""
 _CLOCKS_DIFFER = timedelta(days=1)
+_INDEX_LAGS = timedelta(minutes=1)
+"""A list of entries may miss one that is younger."""
 
 Sums = dict[str, dict[EntryKind, int]]
 """By period, such as `2026-11-23` or `2026-11`."""
@@ -64,7 +67,14 @@ def read_log(
     if any(_unsure(entry) for entry in found):
         behind = list(islice(listed, _BEHIND))
         known = {} if next(listed, None) else _beginning(rows, shown, [*seen, *behind])
-        complete = {entry.id: entry for entry in with_balances([*seen, *behind], known)}
+        told = with_balances(
+            [*seen, *behind],
+            known,
+            rows.wallets,
+            now - _INDEX_LAGS,
+            owner=_owner(rows, shown.person),
+        )
+        complete = {entry.id: entry for entry in told}
         found = [complete[entry.id] for entry in found]
     return found, following
 

@@ -1,8 +1,16 @@
 """Commands that move credits: each is one transaction of its entry and the wallets it touches.
 
-The wallets are written against what was read, so each entry tells the exact balance after it.
-Where many are at one wallet at once that does not come to an end: then what is taken and what is
-added are written, under the condition that it is there, and the balance is left to the log.
+The wallets are written against what was read, so each entry has the exact balance after it. A
+command that was overtaken writes blindly the next time: it takes a sequence by the clock and
+commits on condition that no entry of a higher one has, and that the credits are there. So the order
+of the sequences is the order of effect, and the log works the balance out from it.
+
+Progress: every try looks at the wallets and then writes. The write fails only if another write to
+one of them committed after the look began: an exact one because the version changed, a blind one
+because of a higher sequence, a later time, other settings or too few credits; its own sequence is
+above the one it saw. So under any schedule at least one of the waiting commands commits in each
+round in which each of them looks and then writes: had none committed, no condition would have
+failed. And most commit at once, as a blind write fails only if a later one overtakes it on its way.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,9 +29,10 @@ from billing.domain.errors import BillingError, Conflict, NotFound
 from billing.domain.people import Claims
 from billing.usecases.accounts import arrive, require_access
 
-_TRIES = 8
-_EXACT_TRIES = 2
-_WAIT_SECONDS = 0.1
+_TRIES = 40
+_EXACT_TRIES = 1
+_WAIT_SECONDS = 0.01
+_LONGEST_WAIT_SECONDS = 0.5
 _COMMIT_TRIES = 20
 """Other transactions on the same wallet are in the way for longer than on other rows."""
 
@@ -96,8 +105,8 @@ def recorded(
         if attempt < _EXACT_TRIES:
             ledger.append(write, movement, versions)
         else:
-            movement = movement.unordered()
-            ledger.append_unordered(write, movement, held)
+            movement = movement.numbered(runtime.tick())
+            ledger.append_blind(write, movement, held)
         if also is not None:
             also(write)
         try:
@@ -107,11 +116,16 @@ def recorded(
             assert first is not None
             return _same(first, cause)
         except StaleWrite:
-            runtime.sleep(_WAIT_SECONDS * runtime.jitter())
+            runtime.sleep(_backoff(attempt))
             held, versions = wallets.load(cause.account, people)
             continue
         return movement.entries[0]
     raise unavailable()
+
+
+def _backoff(attempt: int) -> float:
+    """Return seconds, with full jitter."""
+    return runtime.jitter() * min(_WAIT_SECONDS * 2.0**attempt, _LONGEST_WAIT_SECONDS)
 
 
 def _first(cause: Cause, names: tuple[str, ...]) -> Entry | None:

@@ -41,17 +41,19 @@ def append(write: Transaction, movement: Movement, versions: dict[str, int]) -> 
         history.append(write, account, of_fall(movement.wallets[person], at))
 
 
-def append_unordered(write: Transaction, movement: Movement, before: Mapping[str, Wallet]) -> None:
-    """As `append`, whatever other movements come between: where a wallet is so busy that it never
-    stays as it was read.
+def append_blind(write: Transaction, movement: Movement, before: Mapping[str, Wallet]) -> None:
+    """Add `movement` to what `write` commits, whatever movements of lower sequences come between.
 
-    Fails as AlreadyRecorded, or as StaleWrite where a wallet was closed or lacks what is taken.
+    For a wallet so busy that it never stays as it was read. Fails as AlreadyRecorded, or as
+    StaleWrite where an entry of a higher sequence came first, a wallet was closed, or there are
+    fewer credits than are taken.
     """
     for entry in movement.entries:
         write.insert(_row(entry), otherwise=AlreadyRecorded(entry.id), table=TABLE)
     account = movement.entries[0].account
+    behind = movement.entries[0].sequence
     for person, wallet in movement.wallets.items():
-        wallets.add(write, account, before[person], wallet)
+        wallets.add(write, account, before[person], wallet, behind=behind)
 
 
 def find(account: str, entry_id: str) -> Entry | None:
@@ -103,8 +105,9 @@ def _of_month(account: str, person: str | None, month: str, **how: Any) -> Itera
 
 
 def position(entry: Entry) -> str:
-    """Where an entry stands in every list: by time, and in one second by what followed what."""
-    return f"{rfc3339(entry.at)}-{entry.sequence:012d}-{entry.id}"
+    """Return the entry's sort key in every list: its time, then its sequence, which is the order
+    in which entries took effect."""
+    return f"{rfc3339(entry.at)}-{entry.sequence:016d}-{entry.id}"
 
 
 def _months(last: str, first: str) -> Iterator[str]:

@@ -115,7 +115,7 @@ class Transaction:
         changes: Mapping[str, int],
         *,
         at_least: Mapping[str, int],
-        at_most: Mapping[str, int],
+        at_most: Mapping[str, int | str],
         where: Item,
         sets: Item,
         otherwise: Exception,

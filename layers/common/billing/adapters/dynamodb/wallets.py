@@ -18,7 +18,6 @@ _NUMBERS = (
     "clawed_back",
     "used",
 )
-_AT_ONCE = 1000
 
 
 def find(account: str, person: str) -> Wallet | None:
@@ -44,10 +43,11 @@ def put(write: Transaction, account: str, wallet: Wallet, *, version: int) -> No
     write.replace(row, version=version)
 
 
-def add(write: Transaction, account: str, before: Wallet, after: Wallet) -> None:
-    """The same difference to the wallet as it is by then, if it is open as it was and has what is
-    taken, and if so much more may still be used. Whether it gets low by that is not known here:
-    somebody looks, if its owner has chosen no other numbers meanwhile. Fails as StaleWrite."""
+def add(write: Transaction, account: str, before: Wallet, after: Wallet, *, behind: int) -> None:
+    """Add the difference to the wallet as it is by then, if its last entry has a sequence below
+    `behind` and no later time, if it is open as it was and has what is taken, and if so much more
+    may still be used. Whether it gets low by that is not known here: the sweep looks, if its owner
+    has chosen no other numbers meanwhile. Fails as StaleWrite."""
     changes = {
         name: getattr(after, name) - getattr(before, name)
         for name in _NUMBERS
@@ -58,11 +58,13 @@ def add(write: Transaction, account: str, before: Wallet, after: Wallet) -> None
         "alert_below": before.alert_below,
         "top_up_below": before.top_up_below,
     }
-    # What follows the entry in this wallet gets a higher sequence. No more at a time: of many at
-    # once each adds it, and two busy wallets would push each other up without end.
-    behind = min(after.sequence - before.sequence, _AT_ONCE)
-    at_most: dict[str, int] = {}
-    sets: Item = {}
+    assert after.at is not None
+    at_most: dict[str, int | str] = {"sequence": behind - 1}
+    sets: Item = {"sequence": after.sequence, "at": rfc3339(after.at)}
+    if before.at is None:
+        where["at"] = None
+    else:
+        at_most["at"] = rfc3339(after.at)
     if "held" in changes:
         where |= {"limit": before.limit, "used_month": before.used_month}
     if after.used_month != before.used_month:
@@ -73,7 +75,7 @@ def add(write: Transaction, account: str, before: Wallet, after: Wallet) -> None
         at_most["used"] = before.limit - (after.used - before.used)
     write.add(
         keys.wallet_key(account, before.person),
-        {**changes, "sequence": behind},
+        changes,
         at_least={name: -change for name, change in changes.items() if change < 0},
         at_most=at_most,
         where=where,
