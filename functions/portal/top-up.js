@@ -29,6 +29,7 @@ const STOPPED = {
   declined: ["Your card was declined, or your bank wanted your approval, on ", "Update your card, or buy credits yourself, then"],
   no_access: ["Your team's subscription had ended, or was cancelled, on ", "With a subscription that renews,"],
   not_sold: ["Its package was not sold any more on ", "Choose another one, and"],
+  reversed: ["A package's payment was refunded or disputed on ", "To have packages bought again,"],
   refused: ["Our payment service refused to make an invoice for it on ", "We look into that. Later,"],
 };
 

@@ -99,6 +99,11 @@ def waiting(**more: Any) -> dict[str, Any]:
             "We look into that. Later, switch it on again.",
         ),
         (
+            settings(status="stopped", stopped={**DECLINED, "because": "reversed"}),
+            "A package's payment was refunded or disputed on 23 November 2026. "
+            "To have packages bought again, switch it on again.",
+        ),
+        (
             settings(status="stopped", stopped={**DECLINED, "because": "not_sold"}),
             "Its package was not sold any more on 23 November 2026. Choose another one, and",
         ),

@@ -385,20 +385,86 @@ def test_a_refund_of_a_top_up_claws_back_its_credits(shop: Product) -> None:
     assert (wallet(shop).available, wallet(shop).clawed_back) == (350, 250)
 
 
-def test_clawed_back_below_the_number_the_debt_is_topped_up_once(shop: Product) -> None:
-    fall(shop)
-    hear(shop)
-    [payment] = shop.at_stripe.v1.invoice_payments.list(
-        {"invoice": str(top_ups_at_stripe(shop)[0].id)}
+def topped_up(product: Product) -> str:
+    """The payment of a top-up that came, of which 100 credits are left."""
+    fall(product)
+    hear(product)
+    [payment] = product.at_stripe.v1.invoice_payments.list(
+        {"invoice": str(top_ups_at_stripe(product)[0].id)}
     ).data
-    fall(shop, 400)
-    order(shop, str(payment.payment.payment_intent), "refund")
+    fall(product, wallet(product).available - 300)
+    return str(payment.payment.payment_intent)
+
+
+@pytest.mark.parametrize(
+    ("what", "given", "balance"),
+    [("refund", {}, -200), ("refund", {"amount": 2_500}, 50), ("dispute", {}, 0)],
+)
+def test_a_reversal_charges_nothing_and_stops_the_top_up_until_it_is_switched_on_again(
+    shop: Product, what: str, given: dict[str, int], balance: int
+) -> None:
+    order(shop, topped_up(shop), what, **given)
     shop.catch_up()
-    assert wallet(shop).balance == -300
-    hear(shop)
     hear(shop)
     shop.sweep()
-    assert (wallet(shop).balance, statuses(shop)) == (200, ["paid", "paid"])
+    assert (wallet(shop).balance, statuses(shop)) == (balance, ["paid"])
+    state = chosen(shop)
+    assert (state["status"], state["stopped"]["because"]) == ("stopped", "reversed")
+    assert told(shop, "top_up.stopped") == [{"wallet": ANA, "because": "reversed"}]
+    assert choose(shop).json["status"] == "under_way"
+    hear(shop)
+    assert statuses(shop) == ["paid", "paid"]
+
+
+def test_a_reversal_that_takes_not_one_credit_stops_it_as_well(shop: Product) -> None:
+    order(shop, topped_up(shop), "refund", amount=1)
+    shop.catch_up()
+    assert (wallet(shop).clawed_back, chosen(shop)["stopped"]["because"]) == (0, "reversed")
+
+
+def test_a_reversal_of_a_package_that_was_bought_by_hand_stops_it(shop: Product) -> None:
+    intent = buy(shop)
+    shop.catch_up()
+    order(shop, intent, "refund")
+    shop.catch_up()
+    assert chosen(shop)["stopped"]["because"] == "reversed"
+
+
+def test_a_reversal_that_is_heard_of_again_does_not_stop_what_was_switched_on_again(
+    shop: Product,
+) -> None:
+    intent = topped_up(shop)
+    order(shop, intent, "dispute")
+    shop.catch_up()
+    choose(shop)
+    hear(shop)
+    order(shop, intent, "dispute", outcome="lost")
+    shop.catch_up()
+    assert chosen(shop)["status"] == "active"
+    assert len(told(shop, "top_up.stopped")) == 1
+
+
+def test_a_reversal_while_a_package_is_under_way_ends_that_unpaid(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intent = buy(shop)
+    shop.catch_up()
+    fall(shop, wallet(shop).available - 100)
+    cut_off_before(shop, monkeypatch, "pay")
+    order(shop, intent, "dispute")
+    shop.catch_up()
+    shop.sweep()
+    assert statuses(shop) == ["void"]
+    assert chosen(shop)["stopped"]["because"] == "reversed"
+    assert chosen(shop)["charged"]["amount"] == 0
+
+
+def test_who_has_no_top_up_is_told_nothing_of_it(shop: Product) -> None:
+    intent = topped_up(shop)
+    switch_off(shop)
+    order(shop, intent, "refund")
+    shop.catch_up()
+    assert told(shop, "top_up.stopped") == []
 
 
 def test_switched_on_while_the_wallet_is_that_low_it_buys_at_once_and_once(shop: Product) -> None:

@@ -28,6 +28,7 @@ from billing.usecases import checkout as opening
 from billing.usecases import credits as sending
 from billing.usecases import members as membership
 from billing.usecases import overview
+from billing.usecases import purchases as buying_back
 from billing.usecases import top_ups as topping_up
 from tests.simulation.choices import Seeded
 from tests.simulation.oracles import Violation
@@ -411,6 +412,9 @@ def _uncounted(whole: Any) -> Any:
 
 _FALLS = (("top up twice", "send 3 mia", "bus"), ("bus", "renewals"), ("bus",))
 _DECLINED = (("card", "pay by a card that fails later", "top up", "send 3 mia", "bus"),)
+_REVERSED = (
+    ("top up", "buy 500", "pay", "the news", "send 500 ben", "refund all", "the news", "bus"),
+)
 _TOO_MANY = (("top up", "send 3 mia", "bus", "send 500 ben", "bus"),)
 _TWO_TABS = (("check out monthly", "pay every page"), ("check out annual", "pay every page"))
 _ONCE_MORE = (("check out monthly", "pay"), ("check out annual", *_TWO_TABS[1]))
@@ -608,6 +612,12 @@ BUGS = (
         "top ups",
         _patched(topping_up, "stopped", _same(_going_on)),
         _DECLINED,
+    ),
+    Bug(
+        "a reversal is answered with a charge",
+        "top ups",
+        _patched(buying_back, "_stopped", lambda _: lambda write, account, *given: given[:2]),
+        _REVERSED,
     ),
     Bug("nobody looks at a wallet that fell", "top ups", _patched(Wallet, "watched", _unseen)),
 )

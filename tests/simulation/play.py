@@ -35,7 +35,7 @@ from tests.simulation.meter import Meter
 from tests.simulation.oracles import Watcher, at_rest, hold
 from tests.simulation.scheduler import Choices
 from tests.simulation.stripe_port import BROKEN, UNREACHABLE
-from tests.simulation.topped_up import top_ups_are_what_was_chosen
+from tests.simulation.topped_up import Reversals, top_ups_are_what_was_chosen
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,7 @@ _MONEY = (
 _TOP_UPS = (
     *("top up", "top up twice", "no top up", "bus", "renewals", "send 3 mia", "send 7 mia"),
     *("send 500 ben", "card", "pay", "pay by a card that fails later", "buy 500", "31 days"),
+    *("refund all", "dispute"),
 )
 PROFILES = {
     "credits": ("full", _CREDITS),
@@ -239,7 +240,12 @@ class Theatre:
         cloud.begin(choices, beginning, told)
         people = People(cloud, ACCOUNTS[0])
         cloud.watchers.append(
-            Watcher(cloud, Meter(cloud).look_at, entries_come_after_what_they_follow)
+            Watcher(
+                cloud,
+                Meter(cloud).look_at,
+                entries_come_after_what_they_follow,
+                Reversals().look_at,
+            )
         )
         cloud.play([partial(_perform, people, script) for script in plan.scripts])
         choices.quiet = True

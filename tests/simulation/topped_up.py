@@ -4,14 +4,47 @@ ledger."""
 from collections import Counter
 from typing import Any
 
+from billing.domain.events import STRIPE
 from billing.domain.times import from_epoch
 from infra.local.stripe_sandbox.state import Body
 from tests.simulation.cloud import Cloud
 from tests.simulation.commands import CAPS, TOP_UP_BELOW, People
+from tests.simulation.expressions import Row
 from tests.simulation.oracles import LEDGER, hold
+from tests.simulation.store import MAIN, Written
 from tests.simulation.table_port import decoded
 
 PRICE = 5_000
+
+
+class Reversals:
+    """Of one history: no package is ordered from the first reversal of one that was paid until the
+    manager chooses anew."""
+
+    def __init__(self) -> None:
+        self._reversed: set[str] = set()
+        self._stopped: set[str] = set()
+
+    def look_at(self, commit: list[Written]) -> None:
+        entries = [decoded(row.after) for row in commit if row.table == LEDGER]
+        for each in entries:
+            taken = each["kind"] in ("hold", "clawback") and each["by"] == STRIPE
+            if taken and each["reference"] not in self._reversed:
+                self._reversed.add(each["reference"])
+                self._stopped.add(each["source"])
+        for row in commit:
+            if row.pk.endswith("#HISTORY"):
+                event = decoded(row.after)
+                if event["event"] == "top_up.changed":
+                    self._stopped.discard(event["facts"]["wallet"])
+            elif row.table == MAIN and row.sk.startswith("TOP_UP#"):
+                ordered = _ordered(row.after) and not _ordered(row.before)
+                stopped = row.after["person"]["S"] in self._stopped
+                hold("a reversal is no demand", not (ordered and stopped), row.sk)
+
+
+def _ordered(row: Row | None) -> bool:
+    return row is not None and "NULL" not in row["order"]
 
 
 def top_ups_are_what_was_chosen(cloud: Cloud, people: People) -> None:

@@ -224,7 +224,7 @@ class AlertView(TypedDict):
 
 
 class StoppedView(TypedDict):
-    """`because`: `declined`, `no_access`, `not_sold` or `refused`."""
+    """`because`: `declined`, `no_access`, `not_sold`, `refused` or `reversed`."""
 
     because: str
     at: str

@@ -143,6 +143,15 @@ def credits_low(sender: Sender, balance: int, below: int) -> Mail:
 
 
 def top_up_stopped(sender: Sender, because: Because) -> Mail:
+    if because is Because.REVERSED:
+        return _mail(
+            sender,
+            "The automatic top-up has stopped",
+            "The payment of a credit package was refunded or disputed, and its credits were taken "
+            "back. Nothing was charged, and nothing more is bought automatically until you switch "
+            "the top-up on again.",
+            f"To buy credits, or to switch it on again: {sender.page}",
+        )
     return _mail(
         sender,
         "The automatic top-up has stopped",

@@ -32,12 +32,17 @@ class Payment:
     top_up: bool = False
 
     @property
+    def taken_back(self) -> int:
+        """In minor units, for good or in dispute."""
+        return self.refunded + self.lost + self.contested
+
+    @property
     def credits_gone(self) -> int:
         return self._share(self.refunded + self.lost)
 
     @property
     def credits_contested(self) -> int:
-        return self._share(self.refunded + self.lost + self.contested) - self.credits_gone
+        return self._share(self.taken_back) - self.credits_gone
 
     def _share(self, amount: int) -> int:
         """In the customer's favour where it does not come out even."""
@@ -49,13 +54,20 @@ class Payment:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purchase:
     """What has been done about a payment: credits that were clawed back, and those set aside while
-    `contested` were. `changes` counts, and names the entries."""
+    `contested` were. `changes` counts, and names the entries. `taken_back` is the most money that
+    was ever refunded or in dispute, in minor units."""
 
     id: str
     clawed_back: int = 0
     held: int = 0
     contested: int = 0
     changes: int = 0
+    taken_back: int = 0
+
+    def reversed_by(self, payment: Payment) -> bool:
+        """Whether more of its money is taken back than ever before. A dispute that is lost takes
+        what was contested already."""
+        return payment.taken_back > self.taken_back
 
 
 def granting(payment: Payment, wallet: Wallet, account: str, now: datetime) -> Movement:
@@ -111,6 +123,7 @@ def settle(
         clawed_back=gone,
         held=purchase.held - released + max(0, held),
         contested=contested,
+        taken_back=max(purchase.taken_back, payment.taken_back),
     )
     return (purchase if settled == purchase else replace(settled, changes=changes)), moved
 

@@ -19,13 +19,14 @@ from billing.domain.times import next_month, rfc3339
 
 class Because(StrEnum):
     """Why a top-up stopped: the card was `declined`; the subscription has ended, or is cancelled,
-    `no_access`; the package is `not_sold` any more in the cap's currency; or Stripe `refused` to
-    make such an invoice."""
+    `no_access`; the package is `not_sold` any more in the cap's currency; Stripe `refused` to make
+    such an invoice; or the payment of a package was `reversed`, by a refund or a dispute."""
 
     DECLINED = "declined"
     NO_ACCESS = "no_access"
     NOT_SOLD = "not_sold"
     REFUSED = "refused"
+    REVERSED = "reversed"
 
 
 class Hindrance(StrEnum):
@@ -247,6 +248,16 @@ def stopped(top_up: TopUp, wallet: Wallet, because: Because, now: datetime) -> S
         return after, switched_off(wallet), None
     facts: dict[str, Fact] = {"wallet": wallet.person, "because": because}
     after = replace(after, stopped=because, stopped_at=now)
+    return after, switched_off(wallet), ("top_up.stopped", facts)
+
+
+def reversed_payment(top_up: TopUp, wallet: Wallet, now: datetime) -> Step:
+    """Stop because the payment of a package was reversed: credits that are taken back are no demand
+    for others. A package that is under way is given up as no longer wanted, unless it is paid."""
+    if not top_up.active:
+        return top_up, wallet, None
+    facts: dict[str, Fact] = {"wallet": wallet.person, "because": Because.REVERSED}
+    after = replace(top_up, waits_until=None, stopped=Because.REVERSED, stopped_at=now)
     return after, switched_off(wallet), ("top_up.stopped", facts)
 
 

@@ -1,22 +1,33 @@
 """Recording what becomes of the money that packages were paid with."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from billing import runtime
-from billing.adapters.dynamodb import accounts, keys, ledger, purchases, top_ups
+from billing.adapters.dynamodb import (
+    accounts,
+    history,
+    keys,
+    ledger,
+    purchases,
+    top_ups,
+    wallets,
+)
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.adapters.stripe import payments
 from billing.adapters.stripe.events import StripeEvent
 from billing.domain.credits import Entry, EntryKind, Movement, Wallet
+from billing.domain.events import STRIPE, Event
 from billing.domain.purchases import Payment, grant_id, granting, settle
+from billing.domain.top_ups import TopUp, reversed_payment
 
 
 def record_purchase(
     purchase_id: str, account: str, write: Transaction, *, reversal: bool = False
 ) -> None:
     """The credits of a purchase that was paid, and what a refund or a dispute takes of them; a
-    top-up that was under way is done."""
+    top-up that was under way is done. A reversal stops the wallet's top-up."""
     purchase, version = purchases.load(account, purchase_id)
     rows = accounts.load(account)
     payment = payments.payment_of(purchase_id)
@@ -36,12 +47,38 @@ def record_purchase(
         # Also where nothing is to do: who saw the payment earlier must not record that any more.
         purchases.put(write, account, settled, version=version)
         moved = moved.then(more)
+    top_up = rows.top_ups.get(payment.wallet) or TopUp(person=payment.wallet)
+    topped = top_up
+    if top_up.order is not None and top_up.order.invoice == purchase_id:
+        topped = top_up.completed(payment.amount, now)
+    if purchase.reversed_by(payment):
+        topped, moved = _stopped(write, account, topped, moved, now)
+    _put(write, rows, moved, topped)
+
+
+def _put(write: Transaction, rows: AccountRows, moved: Movement, top_up: TopUp) -> None:
+    """Write what changed."""
+    person = top_up.person
     if moved.entries:
-        ledger.append(write, moved, {wallet.person: 0, **rows.wallet_versions})
-    top_up = rows.top_ups.get(payment.wallet)
-    if top_up is not None and top_up.order is not None and top_up.order.invoice == purchase_id:
-        version = rows.version_of(keys.top_up_key(account, top_up.person))
-        top_ups.put(write, account, top_up.completed(payment.amount, now), version=version)
+        ledger.append(write, moved, {person: 0, **rows.wallet_versions})
+    elif moved.wallets[person] != (rows.wallets.get(person) or Wallet(person=person)):
+        version = rows.version_of(keys.wallet_key(rows.id, person))
+        wallets.put(write, rows.id, moved.wallets[person], version=version)
+    if top_up != (rows.top_ups.get(person) or TopUp(person=person)):
+        version = rows.version_of(keys.top_up_key(rows.id, person))
+        top_ups.put(write, rows.id, top_up, version=version)
+
+
+def _stopped(
+    write: Transaction, account: str, top_up: TopUp, moved: Movement, now: datetime
+) -> tuple[TopUp, Movement]:
+    """The wallet that the reversal left does not fall any more, however low it is."""
+    after, wallet, told = reversed_payment(top_up, moved.wallets[top_up.person], now)
+    if told is None:
+        return after, moved
+    type_, facts = told
+    history.append(write, account, Event(type=type_, at=now, by=STRIPE, facts=facts))
+    return after, replace(moved, wallets={**moved.wallets, wallet.person: wallet}, falls=())
 
 
 def record_reversal(event: StripeEvent, account: str, write: Transaction) -> None:

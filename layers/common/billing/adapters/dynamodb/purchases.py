@@ -18,6 +18,7 @@ def load(account: str, purchase_id: str) -> tuple[Purchase, int]:
         held=item["held"],
         contested=item["contested"],
         changes=item["changes"],
+        taken_back=item.get("taken_back", 0),
     )
     return purchase, item["version"]
 
