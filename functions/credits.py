@@ -13,6 +13,7 @@ from billing.domain.credits import Credits, Entry, EntryKind, Wallet
 from billing.domain.errors import NotAllowed, NotFound
 from billing.domain.money import Money
 from billing.http import Api, Request, Response, Who, invalid_query
+from billing.log_views import log_csv, named_for_managers, named_for_member, own_view
 from billing.usecases.accounts import Present, arrive
 from billing.usecases.credit_log import Shown, read_log, sum_up
 from billing.usecases.credit_settings import TopUpChoice, end_top_up, set_alert, set_top_up
@@ -26,7 +27,6 @@ from billing.views import (
     UsageView,
     credits_view,
     entry_view,
-    log_csv,
     member_view,
     top_up_view,
     usage_view,
@@ -140,11 +140,8 @@ def read_credit_log(request: Request) -> LogView | Response:
     limit = _CSV_AT_ONCE if csv else request.limit()
     found, following = read_log(rows, shown, limit=limit, now=runtime.now())
     if csv:
-        return _csv(rows, shown, found, following)
-    return {
-        "items": [entry_view(entry, shown.person) for entry in found],
-        "next_cursor": following,
-    }
+        return _csv(_views(found, shown, own), rows, own, shown, following)
+    return {"items": _views(found, shown, own), "next_cursor": following}
 
 
 @api.route(
@@ -195,7 +192,18 @@ def _person(request: Request, rows: AccountRows, own: str | None) -> str | None:
     return asked
 
 
-def _csv(rows: AccountRows, shown: Shown, found: list[Entry], following: str | None) -> Response:
+def _views(found: list[Entry], shown: Shown, own: str | None) -> list[EntryView]:
+    views = [entry_view(entry, shown.person) for entry in found]
+    return views if own is None else [own_view(each, own) for each in views]
+
+
+def _csv(
+    lines: list[EntryView],
+    rows: AccountRows,
+    own: str | None,
+    shown: Shown,
+    following: str | None,
+) -> Response:
     headers = {
         "content-type": "text/csv; charset=utf-8",
         "content-disposition": 'attachment; filename="credits.csv"',
@@ -203,9 +211,10 @@ def _csv(rows: AccountRows, shown: Shown, found: list[Entry], following: str | N
     }
     if following is not None:
         headers["x-next-cursor"] = following
-    names = {member.id: member.email for member in rows.members.values()}
-    views = [entry_view(entry, shown.person) for entry in found]
-    return Response(200, log_csv(views, names, first=shown.cursor is None), headers)
+    emails = {member.id: member.email for member in rows.members.values()}
+    name_of = named_for_managers(emails) if own is None else named_for_member(own)
+    text = log_csv(lines, name_of, own=own, first=shown.cursor is None)
+    return Response(200, text, headers)
 
 
 def _kind(request: Request) -> EntryKind | None:

@@ -49,6 +49,7 @@ FLOORS = {
     "billing.runtime": 0,
     "billing.views": 0,
     "billing.charge_views": 0,
+    "billing.log_views": 0,
     "billing.bodies": 0,
     "billing.adapters": 1,
     "billing.http": 1,

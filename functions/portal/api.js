@@ -107,8 +107,9 @@ async function readJson(response) {
   }
 }
 
+/** As it is: reading it as text would drop the byte order mark. */
 async function readCsv(response) {
-  return { text: await response.text(), next: response.headers.get("x-next-cursor") };
+  return { part: await response.blob(), next: response.headers.get("x-next-cursor") };
 }
 
 async function readProblem(response) {

@@ -23,7 +23,7 @@ export class LogSection {
   #asked = 0;
   #service;
 
-  /** `fetchPage(query)` → `{items, next_cursor}`; `fetchCsv(query)` → `{text, next}`. */
+  /** `fetchPage(query)` → `{items, next_cursor}`; `fetchCsv(query)` → `{part, next}`. */
   constructor(service) {
     this.#service = service;
     this.hide();
@@ -140,8 +140,8 @@ export class LogSection {
     try {
       const parts = [];
       for (let cursor; cursor !== null; ) {
-        const { text, next } = await this.#service.fetchCsv({ ...this.#query, limit: null, cursor });
-        parts.push(text);
+        const { part, next } = await this.#service.fetchCsv({ ...this.#query, limit: null, cursor });
+        parts.push(part);
         cursor = next;
       }
       this.#problem.replaceChildren();

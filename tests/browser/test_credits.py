@@ -354,12 +354,12 @@ def test_the_csv_is_the_whole_filtered_log_put_together_from_its_parts(
     log = show_log(site, page, SENT, next_cursor="older")
     choose(log)
     csv = {"content-type": "text/csv; charset=utf-8"}
-    site.answers_next(LOG, Answer("date\n1\n", headers={**csv, "x-next-cursor": "part-2"}))
+    site.answers_next(LOG, Answer("\ufeffdate\n1\n", headers={**csv, "x-next-cursor": "part-2"}))
     site.answers_next(LOG, Answer("2\n", headers=csv))
     with page.expect_download() as downloading:
         log.get_by_role("button", name="Download CSV").click()
     assert downloading.value.suggested_filename == "credits.csv"
-    assert downloading.value.path().read_text() == "date\n1\n2\n"
+    assert downloading.value.path().read_text() == "\ufeffdate\n1\n2\n"
     first, second = site.calls(LOG)[-2:]
     assert first.headers["accept"] == "text/csv"
     assert first.url.endswith(f"?{FILTER}")

@@ -1,7 +1,5 @@
 """What happened to credits: the log, as pages and as CSV, and sums over time."""
 
-import csv
-import io
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -130,56 +128,6 @@ def test_entries_of_two_months_are_in_one_list(team: Product, mia: str) -> None:
     assert [each[1] for each in told(log(team))] == [7, 5, 30, 20, 10, 1000]
     page = log(team, limit="1").json
     assert told(log(team, cursor=page["next_cursor"]))[0][1] == 5
-
-
-def test_the_log_as_csv_names_people_by_their_address(team: Product, mia: str) -> None:
-    lines = _csv(team)
-    assert lines[0] == [
-        "date",
-        "action",
-        "credits",
-        "from",
-        "to",
-        "by",
-        "balance after",
-        "reference",
-    ]
-    assert [line[1:7] for line in lines[1:3]] == [
-        ["hold", "5", "mia@acme.test", "", "mia@acme.test", "55"],
-        ["transfer", "30", f"ana@{team.account}.test", "mia@acme.test"]
-        + [f"ana@{team.account}.test", "940"],
-    ]
-
-
-def _csv(team: Product, **query: str) -> list[list[str]]:
-    answer = team.call("GET /credits/log", headers={"accept": "text/csv"}, query=query)
-    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    return list(csv.reader(io.StringIO(answer.text)))
-
-
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
-def test_in_a_csv_cells_that_begin_like_a_formula_are_neutralised(
-    team: Product, mia: str, text: str
-) -> None:
-    """The first letter is what a spreadsheet goes by."""
-    written = cause(team, reference=text)
-    move(team, credits.grant(wallet(team), Credits(1), written))
-    assert f"'{text}" in [line[7] for line in _csv(team)]
-
-
-def test_a_long_csv_comes_in_parts_that_fit_together(
-    team: Product, mia: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = team.call("GET /credits/log", headers={"accept": "text/csv"}).text
-    monkeypatch.setattr("credits._CSV_AT_ONCE", 2)
-    parts = ""
-    query: dict[str, str] = {}
-    for _ in range(3):
-        answer = team.call("GET /credits/log", headers={"accept": "text/csv"}, query=query)
-        parts += answer.text
-        query = {"cursor": answer.headers.get("x-next-cursor", "")}
-    assert parts == whole
-    assert query == {"cursor": ""}
 
 
 def test_usage_sums_up_each_day_or_month(team: Product, mia: str) -> None:

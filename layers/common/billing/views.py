@@ -3,8 +3,6 @@
 Money in minor units, times RFC 3339 in UTC, absent values null.
 """
 
-import csv
-import io
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TypedDict
@@ -305,7 +303,8 @@ EntryView = TypedDict(
 
 
 def entry_view(entry: Entry, person: str | None = None) -> EntryView:
-    """`balance_after` is of `person`'s wallet, or of the one that gave, or of the receiver's."""
+    """`from`, `to` and `by` are ids; `by` may be `stripe` or `schedule`. `balance_after` is of
+    `person`'s wallet, or of the one that gave, or of the receiver's."""
     return {
         "id": entry.id,
         "at": rfc3339(entry.at),
@@ -324,29 +323,6 @@ class LogView(TypedDict):
 
     items: list[EntryView]
     next_cursor: str | None
-
-
-def log_csv(entries: list[EntryView], names: Mapping[str, str], *, first: bool) -> str:
-    """With the columns' names if it is the `first` part. `names` are of people, by id."""
-    text = io.StringIO()
-    lines = csv.writer(text)
-    if first:
-        lines.writerow(
-            ("date", "action", "credits", "from", "to", "by", "balance after", "reference")
-        )
-    for entry in entries:
-        people = [entry["from"] or "", entry["to"] or "", entry["by"]]
-        cells = [entry["at"], entry["kind"], str(entry["credits"])]
-        cells += [names.get(person, person) for person in people]
-        balance = "" if entry["balance_after"] is None else entry["balance_after"]
-        texts = [neutralised(cell) for cell in (*cells, entry["reference"])]
-        lines.writerow([*texts[:-1], balance, texts[-1]])
-    return text.getvalue()
-
-
-def neutralised(cell: str) -> str:
-    """A spreadsheet must not take what somebody wrote for a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else cell
 
 
 class PeriodView(TypedDict):
