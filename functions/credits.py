@@ -12,6 +12,7 @@ from billing.domain.catalog import load_catalog
 from billing.domain.credits import Credits, Entry, EntryKind, Wallet
 from billing.domain.errors import NotAllowed, NotFound
 from billing.domain.money import Money
+from billing.domain.top_ups import may_buy
 from billing.http import Api, Request, Response, Who, invalid_query
 from billing.log_views import log_csv, named_for_managers, named_for_member, own_view
 from billing.usecases.accounts import Present, arrive
@@ -57,7 +58,12 @@ def get_credits(request: Request) -> TeamCreditsView:
         }
     return {
         "wallet": wallet_view(rows.wallets[person], now),
-        "top_up": top_up_view(rows.wallets[person], rows.top_ups.get(person), now),
+        "top_up": top_up_view(
+            rows.wallets[person],
+            rows.top_ups.get(person),
+            now,
+            buys=may_buy(rows.base, _GRACE, now),
+        ),
         "account": credits_view(rows.wallets, person),
         "members": [
             member_view(member, now, rows.wallets.get(member.id)) for member in rows.team.listed()

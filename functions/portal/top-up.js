@@ -2,9 +2,9 @@ import { h } from "./dom.js";
 import { dayOf, notice } from "./pieces.js";
 import { cardBrand, count, credits, money } from "./words.js";
 
-const ON = new Set(["active", "under_way", "waiting"]);
+const ON = new Set(["active", "under_way", "waiting", "paused"]);
 
-/** Whether a package is bought when the wallet runs low. */
+/** Whether it is switched on, also where it cannot buy just now. */
 export function isOn({ status }) {
   return ON.has(status);
 }
@@ -43,6 +43,10 @@ export function news({ status, stopped, monthly_cap: cap, resumes_at: resumes },
     const title = ["No more are bought before ", resumes ? dayOf(resumes) : "the next month"];
     const text = `One more package would cost more than what is left of ${money(cap)}. Raise the sum, or buy credits yourself.`;
     return notice("warning", title, text);
+  }
+  if (status === "paused") {
+    const text = "Your subscription is set to end, or has ended. Resume it, or subscribe again, to have credits bought.";
+    return notice("warning", "Automatic top-up is paused: nothing is bought", text);
   }
   if (status !== "stopped") return null;
   const [because, remedy] = STOPPED[stopped.because] ?? ["It stopped on ", "To go on,"];

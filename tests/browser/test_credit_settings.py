@@ -82,6 +82,7 @@ def waiting(**more: Any) -> dict[str, Any]:
         ),
         (settings(status="under_way"), "Credits are being bought with your card"),
         (waiting(), "No more are bought before 1 December 2026"),
+        (settings(status="paused"), "Automatic top-up is paused: nothing is bought"),
         (
             settings(status="stopped", stopped=DECLINED),
             "Your card was declined, or your bank wanted your approval, on 23 November 2026. "

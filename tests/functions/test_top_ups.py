@@ -651,6 +651,37 @@ def test_what_is_chosen_anew_meanwhile_is_bought_instead(
     assert chosen(shop)["charged"]["amount"] == 16_000
 
 
+def test_while_the_subscription_is_set_to_end_the_top_up_is_paused(shop: Product) -> None:
+    """Nothing would be bought, so it is not active; resumed, it goes on as it was chosen."""
+    assert shop.call("POST /subscription/cancel", body={}).status == 200
+    shop.catch_up()
+    state = chosen(shop)
+    assert (state["status"], state["below"], state["resumes_at"]) == ("paused", 200, None)
+    assert shop.call("POST /subscription/resume").status == 200
+    shop.catch_up()
+    assert chosen(shop)["status"] == "active"
+
+
+def test_a_low_wallet_is_paused_not_under_way_once_the_subscription_is_set_to_end(
+    shop: Product,
+) -> None:
+    fall(shop)
+    assert chosen(shop)["status"] == "under_way"
+    shop.call("POST /subscription/cancel", body={})
+    shop.catch_up()
+    assert chosen(shop)["status"] == "paused"
+    hear(shop)
+    assert (chosen(shop)["status"], statuses(shop)) == ("stopped", [])
+
+
+def test_when_access_has_ended_the_top_up_is_paused(shop: Product) -> None:
+    shop.call("POST /subscription/cancel", body={})
+    shop.catch_up()
+    shop.advance("P2M")
+    shop.catch_up()
+    assert chosen(shop)["status"] == "paused"
+
+
 def test_a_cancelled_subscription_has_no_top_up(shop: Product) -> None:
     assert shop.call("POST /subscription/cancel", body={}).status == 200
     assert choose(shop, below=300).code == "subscription_ending"

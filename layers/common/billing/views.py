@@ -230,7 +230,8 @@ class StoppedView(TypedDict):
 
 class TopUpView(TypedDict):
     """`charged` is this month's, in UTC, with what is under way. `status`: `off`, `active`,
-    `under_way` (the card is being charged), `waiting` (the cap is reached, until `resumes_at`) or
+    `under_way` (the card is being charged), `waiting` (the cap is reached, until `resumes_at`),
+    `paused` (the subscription is set to end, or has ended: nothing is bought unless it renews) or
     `stopped`."""
 
     below: int | None
@@ -242,14 +243,21 @@ class TopUpView(TypedDict):
     resumes_at: str | None
 
 
-def top_up_view(wallet: Wallet, top_up: TopUp | None, now: datetime) -> TopUpView:
+def top_up_view(
+    wallet: Wallet, top_up: TopUp | None, now: datetime, *, buys: bool = True
+) -> TopUpView:
+    """`buys` is whether the account's subscription allows it now."""
     if top_up is None or top_up.cap is None or top_up.below == 0:
         return _NO_TOP_UP
     status, stopped = "active", None
     if top_up.stopped is not None and top_up.stopped_at is not None:
         status = "stopped"
         stopped = StoppedView(because=top_up.stopped, at=rfc3339(top_up.stopped_at))
-    elif top_up.order is not None or (wallet.look_at is not None and wallet.look_at <= now):
+    elif top_up.order is not None:
+        status = "under_way"
+    elif not buys:
+        status = "paused"
+    elif wallet.look_at is not None and wallet.look_at <= now:
         status = "under_way"
     elif wallet.look_at is not None:
         status = "waiting"

@@ -6,14 +6,16 @@ is charged, and one at a time is. Whether it may be charged is asked again just 
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
+from billing.domain.access import access_at
 from billing.domain.catalog import Price, Product
 from billing.domain.credits import Wallet
 from billing.domain.errors import FieldError, RuleRefused
 from billing.domain.events import Fact, Told
 from billing.domain.money import Money
+from billing.domain.subscription import Subscription
 from billing.domain.times import next_month, rfc3339
 
 
@@ -190,6 +192,13 @@ def require_sensible(below: int, cap: Money, product: Product, price: Price) -> 
             f"This package has {product.credits} credits, fewer than {below}.",
             (FieldError("package", "must have as many credits as `below`, or more"),),
         )
+
+
+def may_buy(base: Subscription | None, grace: timedelta, now: datetime) -> bool:
+    """Return whether top-ups buy now. Nothing is bought any more for a subscription that is
+    canceled, though it still lasts."""
+    ends = base is not None and base.ends_at is not None
+    return access_at(now, base, grace).granted and not ends
 
 
 Step = tuple[TopUp, Wallet, Told | None]

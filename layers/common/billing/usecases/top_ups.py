@@ -17,7 +17,6 @@ from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unava
 from billing.adapters.stripe import top_ups as charges
 from billing.adapters.stripe.client import KeySpent
 from billing.adapters.stripe.top_ups import Charge, Refused
-from billing.domain.access import access_at
 from billing.domain.catalog import Catalog, Price, Product
 from billing.domain.credits import Wallet, became_low
 from billing.domain.errors import RuleRefused, Unavailable
@@ -29,6 +28,7 @@ from billing.domain.top_ups import (
     TopUpOrder,
     begun,
     hindered,
+    may_buy,
     stopped,
 )
 from billing.usecases.purchases import record_purchase
@@ -80,7 +80,7 @@ def _attempted(
     charged or will be. Raises Refused, Unavailable."""
     invoice = order.invoice
     if invoice is None:
-        why = top_up.hindrance(order.due, access=_access(rows, terms, now))
+        why = top_up.hindrance(order.due, access=may_buy(rows.base, terms.grace, now))
         if why is not None:
             return why
         invoice = _invoice(rows, top_up.person, order, terms)
@@ -122,7 +122,7 @@ def _looked(account: str, person: str, terms: Terms, now: datetime) -> AccountRo
             return rows
         else:
             sold = _sold(rows, top_up, terms.catalog)
-            access = _access(rows, terms, now)
+            access = may_buy(rows.base, terms.grace, now)
             top_up, seen, told = begun(top_up, seen, sold, access=access, now=now)
         write = Transaction()
         _put(write, rows, top_up, seen, told, now)
@@ -131,13 +131,6 @@ def _looked(account: str, person: str, terms: Terms, now: datetime) -> AccountRo
         if _committed(write):
             return accounts.load(account)
     raise unavailable()
-
-
-def _access(rows: AccountRows, terms: Terms, now: datetime) -> bool:
-    """Nothing is bought any more for a subscription that is cancelled, though it still lasts."""
-    base = rows.base
-    ends = base is not None and base.ends_at is not None
-    return access_at(now, base, terms.grace).granted and not ends
 
 
 def _sold(rows: AccountRows, top_up: TopUp, catalog: Catalog) -> tuple[Product, Price] | None:
@@ -177,7 +170,7 @@ def _hindrance(
         top_up = rows.top_ups[person]
         if top_up.order is None or top_up.order.invoice != charge.invoice:
             return Hindrance.NOT_WANTED
-        why = top_up.hindrance(charge.due, access=_access(rows, terms, now))
+        why = top_up.hindrance(charge.due, access=may_buy(rows.base, terms.grace, now))
         counted = top_up.counting(charge.due)
         if why is not None or counted == top_up:
             return why
