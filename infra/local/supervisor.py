@@ -17,6 +17,7 @@ from infra.local.errors import Unable
 from infra.local.ports import free_port, holder, is_free
 from infra.local.processes import Identity, Process, stop_all
 from infra.local.progress import say
+from infra.local.schedules import Schedules
 from infra.local.state import State
 from infra.local.stripe_account import StripeAccount, choose
 
@@ -56,6 +57,7 @@ class Stack:
         self.api = f"http://127.0.0.1:{self.ports['api']}"
         self.aws = f"http://127.0.0.1:{self.ports['aws']}"
         self.issuer = f"http://127.0.0.1:{self.ports['issuer']}"
+        self.clock = f"{self.stripe}/sandbox/clock" if self.credentials.is_sandbox else ""
         self.processes: dict[str, Process] = {}
 
     def start(self) -> None:
@@ -83,9 +85,12 @@ class Stack:
 
     def watch(self) -> NoReturn:
         """Raises ProcessFailed when one ends by itself."""
+        schedules = Schedules(self.clock, self.aws) if self.clock else None
         while True:
             for process in self.processes.values():
                 process.check()
+            if schedules is not None:
+                schedules.follow_clock()
             time.sleep(WATCH_SECONDS)
 
     def stop(self) -> None:
@@ -131,6 +136,6 @@ class Stack:
             "MailFrom": MAIL_FROM,
             "StripeLivemode": "false",
             "StripeApiBase": self.stripe,
-            "ClockUrl": f"{self.stripe}/sandbox/clock" if self.credentials.is_sandbox else "",
+            "ClockUrl": self.clock,
             "Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
         }
