@@ -17,10 +17,12 @@ import stripe
 import uvicorn
 from stripe._v1_services import V1Services
 
+from infra.local.stripe_sandbox import periods
 from infra.local.stripe_sandbox.sandbox import Sandbox
 from infra.local.stripe_sandbox.server import DroppingProtocol, create_app
 from infra.local.stripe_sandbox.world import Rules
 from tests.waiting import PATIENCE_SECONDS
+from tests import clock
 
 KEY = "sk_test_sandbox"
 SUCCESS = "http://127.0.0.1:9/done?session={CHECKOUT_SESSION_ID}"
@@ -115,11 +117,17 @@ class Shop:
 
 
 @contextmanager
-def running(state: Path, **rules: Any) -> Iterator[Shop]:
-    """A sandbox in this process, on a free port; renewals are charged at once unless told."""
+def running(state: Path, begins: str | None = None, **rules: Any) -> Iterator[Shop]:
+    """Run a sandbox in this process, on a free port, with a clock that begins at `begins`.
+
+    Renewals are charged at once unless `rules` say otherwise.
+    """
     port = free_port()
     base = f"http://127.0.0.1:{port}"
-    app = create_app(Sandbox(state, KEY, base, Rules(**({"draft_seconds": 0} | rules))))
+    begins = begins or clock.begins()
+    begun = None if begins is None else periods.instant(begins)
+    rules = {"draft_seconds": 0} | rules
+    app = create_app(Sandbox(state, KEY, base, Rules(**rules), begun))
     config = uvicorn.Config(
         app, host="127.0.0.1", port=port, http=DroppingProtocol, ws="none", log_level="error"
     )

@@ -1,16 +1,25 @@
 """Changes of a running subscription: previewed, charged at once, pending, or planned ahead."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 import stripe
 
-from tests.sandbox.shop import Shop
+from tests.sandbox.shop import Shop, running
 
 DAY = 86_400
 JANUARY = "2027-01-01T00:00:00Z"
 CARD = "4242424242424242"
+
+
+@pytest.fixture
+def own_shop(tmp_path: Path) -> Iterator[Shop]:
+    """A sandbox whose clock begins with a year."""
+    with running(tmp_path / "state.sqlite3", JANUARY) as shop:
+        yield shop
 
 
 class Slots:
@@ -19,7 +28,6 @@ class Slots:
     def __init__(self, shop: Shop, card: str = CARD, amount: int = 3100, **price: Any) -> None:
         self.shop = shop
         self.begun = int(datetime(2027, 1, 1, tzinfo=UTC).timestamp())
-        shop.go_to(JANUARY)
         self.price = shop.price(amount, **price)
         items = [{"price": self.price, "quantity": 5}]
         subscribed = shop.subscribe(card, line_items=items)
@@ -101,7 +109,6 @@ def test_a_preview_says_exactly_what_the_change_will_charge(own_shop: Shop) -> N
 
 
 def test_a_subscription_that_nobody_has_made_yet_has_a_price(own_shop: Shop) -> None:
-    own_shop.go_to(JANUARY)
     subscribed = own_shop.subscribe()
     given: Any = {
         "customer": subscribed.customer,

@@ -1,5 +1,7 @@
 """What the clock brings: renewals, retries, ends."""
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,9 @@ import pytest
 from infra.local.stripe_sandbox import periods
 from infra.local.stripe_sandbox.money import prorated, written
 from tests.sandbox.shop import Shop, running, wait_for
+
+Begin = Callable[[str], Shop]
+"""Start a sandbox whose clock begins at the given time."""
 
 
 def at(text: str) -> int:
@@ -99,21 +104,21 @@ def test_a_month_later_the_next_period_is_paid(own_shop: Shop) -> None:
     assert renewed.latest_invoice.number.endswith("-0002")
 
 
-def test_a_year_is_twelve_renewals_on_the_anchor_day(own_shop: Shop) -> None:
-    own_shop.go_to("2028-01-31T12:00:00Z")
-    subscribed = own_shop.subscribe()
-    own_shop.advance("P1Y")
-    invoices = own_shop.stripe.invoices.list({"customer": subscribed.customer, "limit": 20}).data
+def test_a_year_is_twelve_renewals_on_the_anchor_day(shop_at: Begin) -> None:
+    shop = shop_at("2028-01-31T12:00:00Z")
+    subscribed = shop.subscribe()
+    shop.advance("P1Y")
+    invoices = shop.stripe.invoices.list({"customer": subscribed.customer, "limit": 20}).data
     starts = [invoice.lines.data[0].period.start for invoice in invoices][::-1]
     days = [datetime.fromtimestamp(start, UTC).day for start in starts]
     assert days == [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 31]
     assert {invoice.status for invoice in invoices} == {"paid"}
 
 
-def test_a_quarter_is_three_months(own_shop: Shop) -> None:
-    own_shop.go_to("2027-11-30T12:00:00Z")
-    price = own_shop.price(recurring={"interval": "month", "interval_count": 3})
-    subscribed = own_shop.subscribe(line_items=[{"price": price, "quantity": 1}])
+def test_a_quarter_is_three_months(shop_at: Begin) -> None:
+    shop = shop_at("2027-11-30T12:00:00Z")
+    price = shop.price(recurring={"interval": "month", "interval_count": 3})
+    subscribed = shop.subscribe(line_items=[{"price": price, "quantity": 1}])
     end = subscribed["items"].data[0].current_period_end
     assert f"{datetime.fromtimestamp(end, UTC):%Y-%m-%d}" == "2028-02-29"
 
@@ -223,15 +228,15 @@ def test_a_cancellation_by_date_is_not_undone_by_the_other_flag(own_shop: Shop) 
     assert update(subscribed.id, {"cancel_at_period_end": False}).cancel_at == later
 
 
-def test_the_last_period_of_a_cancellation_by_date_is_paid_in_part(own_shop: Shop) -> None:
-    own_shop.go_to("2027-01-01T00:00:00Z")
-    price = own_shop.price(3100)
-    subscribed = own_shop.subscribe(line_items=[{"price": price, "quantity": 1}])
+def test_the_last_period_of_a_cancellation_by_date_is_paid_in_part(shop_at: Begin) -> None:
+    shop = shop_at("2027-01-01T00:00:00Z")
+    price = shop.price(3100)
+    subscribed = shop.subscribe(line_items=[{"price": price, "quantity": 1}])
     anchor = subscribed["items"].data[0].current_period_end
     end = anchor + 14 * 86_400
-    own_shop.stripe.subscriptions.update(subscribed.id, {"cancel_at": end})
-    own_shop.advance("P2M")
-    ended = subscription(own_shop, subscribed.id)
+    shop.stripe.subscriptions.update(subscribed.id, {"cancel_at": end})
+    shop.advance("P2M")
+    ended = subscription(shop, subscribed.id)
     assert (ended.status, ended.ended_at) == ("canceled", end)
     assert ended.latest_invoice.total == 1550
     assert ended.latest_invoice.lines.data[0].period.end == end
@@ -291,13 +296,23 @@ def test_the_clock_moves_forward_only_and_by_what_it_can_read(own_shop: Shop) ->
     assert [own_shop.order("clock", order).status_code for order in orders] == [400] * len(orders)
 
 
-def test_objects_carry_the_sandboxs_time(own_shop: Shop) -> None:
-    own_shop.go_to("2031-05-01T00:00:00Z")
-    created = own_shop.stripe.customers.retrieve(own_shop.customer()).created
+def test_objects_carry_the_sandboxs_time(shop_at: Begin) -> None:
+    shop = shop_at("2030-02-01T00:00:00Z")
+    shop.go_to("2031-05-01T00:00:00Z")
+    created = shop.stripe.customers.retrieve(shop.customer()).created
     assert datetime.fromtimestamp(created, UTC).year == 2031
-    clock = own_shop.read("clock")
+    clock = shop.read("clock")
     assert clock["now"].startswith("2031-05-01T00:00")
-    assert clock["offset_seconds"] > 0
+    assert clock["offset_seconds"] == pytest.approx(at(clock["now"][:-1]) - time.time(), abs=10)
+
+
+def test_a_clock_begins_when_it_is_told_to_and_goes_on_after_a_restart(tmp_path: Path) -> None:
+    state = tmp_path / "state.sqlite3"
+    with running(state, "2024-02-29T23:00:00Z") as shop:
+        assert shop.read("clock")["now"].startswith("2024-02-29T23:00")
+        shop.advance("P1Y")
+    with running(state, "2024-02-29T23:00:00Z") as shop:
+        assert shop.read("clock")["now"].startswith("2025-02-28T23:00")
 
 
 def test_what_is_due_is_done_while_nobody_moves_the_clock(own_shop: Shop) -> None:

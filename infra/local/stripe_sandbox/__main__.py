@@ -8,6 +8,7 @@ from pathlib import Path
 
 import uvicorn
 
+from infra.local.stripe_sandbox import periods
 from infra.local.stripe_sandbox.sandbox import Sandbox
 from infra.local.stripe_sandbox.server import DroppingProtocol, create_app
 from infra.local.stripe_sandbox.state import StaleState
@@ -28,6 +29,12 @@ def main() -> None:
         default="cancel",
         help="what becomes of a subscription whose renewal was never paid",
     )
+    parser.add_argument(
+        "--begins",
+        type=periods.instant,
+        metavar="TIME",
+        help="the clock's time on the first start, such as 2027-01-31T00:00:00Z; now unless given",
+    )
     given = parser.parse_args()
     if not given.secret_key.startswith("sk_test_"):
         parser.error("the secret key must be a test key: sk_test_…")
@@ -37,7 +44,7 @@ def main() -> None:
         signal.signal(told, lambda *_: sys.exit(0))  # uvicorn raises it again once it is done
     base = f"http://127.0.0.1:{given.port}"
     try:
-        sandbox = Sandbox(given.state, given.secret_key, base, rules)
+        sandbox = Sandbox(given.state, given.secret_key, base, rules, given.begins)
     except StaleState as error:
         parser.error(f"{error} Choose another file, or remove it to start anew.")
     uvicorn.run(

@@ -231,11 +231,8 @@ def _later(now: int, duration: str) -> int:
 
 def _instant(text: str) -> int:
     try:
-        at = datetime.fromisoformat(text)
+        return periods.instant(text)
     except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
         raise InvalidRequest(
             f"Invalid instant: {text}; give one like 2027-01-31T00:00:00Z.", param="to"
-        )
-    return int(at.timestamp())
+        ) from None

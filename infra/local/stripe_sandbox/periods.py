@@ -7,6 +7,17 @@ MONTHS = {"month": 1, "year": 12}
 DAYS = {"day": 1, "week": 7}
 
 
+def instant(text: str) -> int:
+    """Return the epoch seconds of a time such as `2027-01-31T00:00:00Z`.
+
+    Raises ValueError for anything but an aware time.
+    """
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return int(at.timestamp())
+
+
 def boundary(anchor: int, interval: str, count: int, number: int) -> int:
     """The instant, in epoch seconds, at which period `number` of an anchored series begins.
 

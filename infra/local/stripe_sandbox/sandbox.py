@@ -25,7 +25,11 @@ Result = TypeVar("Result")
 
 
 class Sandbox:
-    def __init__(self, file: Path | str, key: str, base: str, rules: Rules) -> None:
+    """`begins` is the time at which a new sandbox's clock starts: now unless given."""
+
+    def __init__(
+        self, file: Path | str, key: str, base: str, rules: Rules, begins: int | None = None
+    ) -> None:
         self.key = key
         self.base = base
         self.rules = rules
@@ -34,6 +38,8 @@ class Sandbox:
         self.in_flight = InFlight()
         self.deliveries = Deliveries(self.store, self.now, base)
         self._offset = float(self.store.setting("offset", 0.0))
+        if begins is not None and self.store.setting("offset", None) is None:
+            self._set(begins)
         self._moving = threading.Lock()
         self._news = threading.Condition()
         self._stopping = False
