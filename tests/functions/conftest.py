@@ -22,6 +22,7 @@ from billing.adapters.dynamodb import transaction
 from billing.adapters.stripe import gateway
 from billing.domain.catalog import load_catalog
 from infra.stripe_setup import apply_catalog
+from tests import clock
 from tests.conftest import SANDBOX
 from tests.factories import subscription
 from tests.functions.product import (
@@ -47,6 +48,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [sys.executable, "-m", "infra.local.stripe_sandbox"]
     command += ["--port", SANDBOX.rsplit(":", 1)[1], "--secret-key", API_KEY]
     command += ["--state", str(folder / "sandbox.sqlite3"), "--draft-seconds", "3600"]
+    command += clock.options()
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
     try:

@@ -14,6 +14,7 @@ import httpx
 import pytest
 import stripe
 
+from tests import clock
 from tests.sandbox.shop import KEY, Listener, Shop, client, free_port, wait_for
 from tests.waiting import PATIENCE_SECONDS, waiting_for
 
@@ -25,7 +26,9 @@ def process(state: Path, *more: str) -> Iterator[tuple[Shop, "subprocess.Popen[b
     port = free_port()
     command = [sys.executable, "-m", "infra.local.stripe_sandbox", "--port", str(port)]
     started = subprocess.Popen(
-        [*command, "--state", str(state), *more], cwd=ROOT, stderr=subprocess.DEVNULL
+        [*command, "--state", str(state), *clock.options(), *more],
+        cwd=ROOT,
+        stderr=subprocess.DEVNULL,
     )
     shop = Shop(f"http://127.0.0.1:{port}")
     try:
