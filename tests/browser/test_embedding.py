@@ -103,7 +103,7 @@ def test_the_hosts_styles_stay_out_but_its_theme_comes_in(site: Site, page: Page
     heading = page.get_by_role("heading", name="Subscription plan")
     expect(heading).to_have_css("color", "rgb(1, 2, 3)")
     expect(heading).to_have_css("font-size", "16px")
-    expect(page.get_by_text("per month")).to_be_visible()
+    expect(page.get_by_text("US$99 per month")).to_be_visible()
     surface = page.locator("billing-tab section").first
     expect(surface).to_have_css("background-color", "rgb(25, 27, 32)")
 

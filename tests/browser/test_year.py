@@ -297,8 +297,8 @@ def cancel_for_good(account: Account, look: Look) -> Picture:
     return ended
 
 
-MONTHS_OF_ONE_SLOT = 13
-"""From the third month of the first year to the end of the quarter after it."""
+MONTHS_OF_ONE_SLOT = 11
+"""From the third month of the first year to the one in which everything is canceled."""
 
 
 def prorated(amount: int, account: Account, ends: str) -> int:
