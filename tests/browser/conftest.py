@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.browser import chromium
 from tests.browser.chromium import NO_CHROMIUM
 from tests.browser.scripted import Site, page_server
+from tests.factories import NOON
 from tests.stack.running import stack
 from tests.waiting import PATIENCE_SECONDS
 
@@ -78,6 +79,8 @@ def visit(context: BrowserContext, complaints: list[str]) -> Page:
 
 @pytest.fixture
 def site(context: BrowserContext, complaints: list[str], origin: str) -> Site:
+    """Pages of these answers are looked at on the day that the answers are of."""
+    context.clock.set_fixed_time(NOON)
     return Site(context, origin)
 
 

@@ -7,6 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import shapes
 from tests.browser.scripted import OFFLINE, Answer, Site, problem
+from tests.factories import NOON
 
 CYCLE = "PUT /subscription/cycle"
 CANCEL = "POST /subscription/cancel"
@@ -162,7 +163,7 @@ def test_a_request_for_another_plan_is_still_shown_the_next_time(site: Site, pag
 
 
 def test_a_new_card_is_entered_elsewhere_and_then_waited_for(site: Site, page: Page) -> None:
-    page.clock.install()
+    page.clock.install(time=NOON)
     section = show(site, page, shapes.subscribed())
     site.answers("POST /subscription/card", shapes.CARD_PAGE)
     section.get_by_role("button", name="Update card").click()
@@ -340,7 +341,7 @@ def test_slots_that_had_ended_must_be_bought_again_after_resuming(site: Site, pa
 
 
 def test_what_stripe_reports_a_little_later_is_shown_then(site: Site, page: Page) -> None:
-    page.clock.install()
+    page.clock.install(time=NOON)
     section = show(site, page, shapes.ending())
     site.answers("POST /subscription/resume", RESUMED)
     site.answers_next("GET /billing", shapes.ending())

@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, Request, Route, expect
 from tests.browser import shapes
 from tests.browser.scripted import OFFLINE, Answer, Site, problem
 from tests.browser.shapes import money, settings, top_up_of
+from tests.factories import NOON
 
 ALERT = "PUT /settings/alerts"
 TOP_UP = "PUT /settings/top-up"
@@ -175,7 +176,7 @@ def test_switched_on_it_says_what_is_bought_when_and_with_what_before_it_is_save
 def test_what_is_bought_at_once_is_said_with_its_price_before_it_is_saved(
     site: Site, page: Page
 ) -> None:
-    page.clock.install()
+    page.clock.install(time=NOON)
     dialog = ask(site, page, billing=LOW)
     switch_on(dialog)
     expect(dialog).to_contain_text("120 credits now: the first package is bought as soon as you")
@@ -222,7 +223,7 @@ def test_a_package_that_was_bought_before_the_page_could_ask_is_in_the_wallet_at
 def test_a_package_that_did_not_come_is_told(
     site: Site, page: Page, outcome: Any, shown: str, said: str
 ) -> None:
-    page.clock.install()
+    page.clock.install(time=NOON)
     show(site, page, settings(status="under_way"), LOW)
     site.answers(CREDITS, outcome)
     page.clock.run_for(3_000)

@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser import shapes
 from tests.browser.scripted import OFFLINE, Answer, Site, problem
 from tests.browser.shapes import entry, member
+from tests.factories import NOON
 
 BUY = "POST /credits/checkout"
 SEND = "POST /credits/transfers"
@@ -127,7 +128,7 @@ def test_buying_names_the_sum_in_the_subscriptions_currency_and_leads_to_payment
 def test_who_comes_back_from_paying_waits_until_the_balance_has_moved(
     site: Site, page: Page
 ) -> None:
-    page.clock.install()
+    page.clock.install(time=NOON)
     buy(site, page)
     page.get_by_role("link", name="Pay").click()
     section = region(page, "Credits")

@@ -4,6 +4,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser import shapes
 from tests.browser.scripted import Answer, Site, problem
+from tests.factories import NOON
 
 HOST = "http://127.0.0.1:64999/settings"
 CORS = {"access-control-allow-origin": "http://127.0.0.1:64999"}
@@ -117,7 +118,7 @@ def test_a_host_without_a_dark_mode_gets_a_light_tab(site: Site, page: Page) -> 
 
 
 def test_a_tab_taken_out_of_the_page_asks_nothing_more(site: Site, page: Page) -> None:
-    page.clock.install()
+    page.clock.install(time=NOON)
     embed(site, page, 'tab.token = "t";')
     active(page)
     site.answers("GET /billing", Answer(shapes.open_checkout("completing"), headers=CORS))

@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser import shapes
 from tests.browser.scripted import OFFLINE, Site, problem
 from tests.browser.shapes import CHECKOUT
+from tests.factories import NOON
 
 LINK = {"url": CHECKOUT, "expires_at": "2027-01-31T10:00:00Z"}
 
@@ -273,7 +274,7 @@ def test_coming_back_from_checkout_is_not_yet_a_subscription(site: Site, page: P
 
 
 def test_a_payment_that_settles_later_does_not_count_as_received(site: Site, page: Page) -> None:
-    page.clock.install()
+    page.clock.install(time=NOON)
     section = show(site, page, shapes.open_checkout(), "/?checkout=success")
     site.answers("GET /billing", shapes.open_checkout("completing"))
     page.clock.run_for(2_000)
@@ -283,7 +284,7 @@ def test_a_payment_that_settles_later_does_not_count_as_received(site: Site, pag
 
 
 def test_a_payment_that_failed_later_leads_back_to_the_plans(site: Site, page: Page) -> None:
-    page.clock.install()
+    page.clock.install(time=NOON)
     section = show(site, page, shapes.open_checkout("completing"))
     site.answers("GET /billing", shapes.no_subscription())
     page.clock.run_for(2_000)
@@ -292,7 +293,7 @@ def test_a_payment_that_failed_later_leads_back_to_the_plans(site: Site, page: P
 
 
 def test_the_confirmation_is_waited_for_and_then_shown(site: Site, page: Page) -> None:
-    page.clock.install()
+    page.clock.install(time=NOON)
     section = show(site, page, shapes.open_checkout(), "/?checkout=success")
     expect(section).to_contain_text("waiting for confirmation")
     site.answers_next("GET /billing", OFFLINE, problem(503, "unavailable", "Later."))
@@ -307,7 +308,7 @@ def test_the_confirmation_is_waited_for_and_then_shown(site: Site, page: Page) -
 
 
 def test_a_long_wait_says_that_nothing_is_lost_and_whom_to_ask(site: Site, page: Page) -> None:
-    page.clock.install()
+    page.clock.install(time=NOON)
     section = show(site, page, shapes.open_checkout(), "/?checkout=success")
     expect(section).to_contain_text("waiting for confirmation")
     for _ in range(8):
@@ -371,7 +372,7 @@ def test_a_page_from_the_back_button_asks_again(site: Site, page: Page) -> None:
 
 
 def test_a_tab_that_comes_back_into_view_keeps_what_is_unchanged(site: Site, page: Page) -> None:
-    page.clock.install()
+    page.clock.install(time=NOON)
     section = show(site, page, shapes.no_subscription())
     section.get_by_role("radio", name="Annual").check()
     page.clock.run_for(20_000)

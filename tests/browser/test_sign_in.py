@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import shapes
 from tests.browser.scripted import PROVIDER, Site, problem
+from tests.factories import NOON
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +104,7 @@ def test_an_answer_to_nobodys_question_is_refused(site: Site, page: Page) -> Non
 
 
 def test_a_sign_in_that_took_too_long_is_started_anew(site: Site, page: Page) -> None:
-    page.clock.install()
+    page.clock.install(time=NOON)
     page.goto(site.origin)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("link", name="Continue").wait_for()

@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, Request, expect
 from tests.browser import shapes
 from tests.browser.scripted import OFFLINE, Answer, Site, problem
 from tests.browser.shapes import member, money
+from tests.factories import NOON
 
 PREVIEW = "POST /slots/preview"
 ORDER = "PUT /slots"
@@ -76,7 +77,7 @@ def test_the_order_carries_the_quote_that_was_shown(site: Site, page: Page) -> N
 
 
 def test_while_the_number_changes_only_the_last_price_is_asked_for(site: Site, page: Page) -> None:
-    page.clock.install()
+    page.clock.install(time=NOON)
     dialog = manage(site, page)
     for _ in range(4):
         dialog.get_by_role("button", name="One slot more").click()

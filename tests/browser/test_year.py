@@ -15,8 +15,10 @@ import stripe
 from playwright.sync_api import Page, expect
 
 from billing.adapters.dynamodb.items import decode_item
+from billing.domain.times import parse_rfc3339, rfc3339
 from infra.local.people import Person
 from infra.local.stripe_account import SANDBOX_KEY
+from tests import clock
 from tests.browser import walk
 from tests.stack.running import Folder, Stack, until
 
@@ -69,6 +71,9 @@ class Account:
 
     def advance(self, duration: str) -> None:
         self.order("clock", {"advance": duration})
+
+    def now(self) -> datetime:
+        return parse_rfc3339(httpx.get(f"{self.stack.stripe}/sandbox/clock").json()["now"])
 
     def enter(self, url: str, card: str) -> None:
         self.order(f"checkout/{url.rsplit('/', 1)[1].split('#')[0]}/pay", {"card": card})
@@ -209,7 +214,7 @@ def agreed(account: Account) -> Picture:
 
 
 def live(account: Account, look: Look) -> Picture:
-    """The year; returns what everybody says at its end."""
+    """The year, from a 10 March on; returns what everybody says at its end."""
     first_year_ends = subscribe(account, look)
     two_more = buy_and_lower_slots(account, look)
     survive_a_failing_card(account, look)
@@ -303,19 +308,18 @@ MONTHS_OF_ONE_SLOT = 11
 
 def prorated(amount: int, account: Account, ends: str) -> int:
     """For the rest of a month that ends at `ends`, as Stripe counts it: by the second."""
-    now = datetime.fromisoformat(
-        httpx.get(f"{account.stack.stripe}/sandbox/clock").json()["now"].replace("Z", "+00:00")
-    )
-    end = datetime.fromisoformat(ends.replace("Z", "+00:00"))
+    end = parse_rfc3339(ends)
     month = end.month - 1 or 12
     begun = end.replace(month=month, year=end.year - (month == 12))
-    return round(amount * (end - now).total_seconds() / (end - begun).total_seconds())
+    left = end - account.now()
+    return round(amount * left.total_seconds() / (end - begun).total_seconds())
 
 
 @pytest.fixture
 def account(stack: Stack) -> Iterator[Account]:
     account = Account(stack)
     with account.api:
+        account.order("clock", {"to": rfc3339(clock.the_next(3, 10, after=account.now()))})
         yield account
 
 

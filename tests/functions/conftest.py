@@ -33,7 +33,7 @@ from tests.functions.product import (
     make_queue,
     order,
 )
-from tests.functions.team import record, slots_subscription
+from tests.functions.team import of_today, record, slots_subscription
 from tests.simulation.store import Store, tables_of
 from tests.waiting import PATIENCE_SECONDS, waiting_for
 
@@ -154,5 +154,5 @@ def subscribed(begin: Begin) -> Product:
 def team(product: Product) -> Product:
     """A subscribed account with one slot, known to its manager."""
     product.billing()
-    record(product, subscription(), slots_subscription(1))
+    record(product, *map(of_today, (subscription(), slots_subscription(1))))
     return product

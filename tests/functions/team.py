@@ -1,14 +1,18 @@
 """A team as its manager and its members meet it."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
+from billing import runtime
 from billing.adapters.dynamodb import accounts, keys
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.domain.catalog import Kind
 from billing.domain.subscription import Subscription
-from tests.factories import subscription
+from tests.factories import NOON, subscription
 from tests.functions.product import Answer, Product
 
+DAY = timedelta(days=1)
 MIA = "mia@acme.test"
 BEN = "ben@acme.test"
 
@@ -16,6 +20,17 @@ BEN = "ben@acme.test"
 def slots_subscription(quantity: int, **changes: Any) -> Subscription:
     return subscription(
         id="sub_slots", kind=Kind.SLOTS, plan="slot", plan_name="Slot", quantity=quantity, **changes
+    )
+
+
+def of_today(snapshot: Subscription) -> Subscription:
+    """Return `snapshot` with the period that it would be in by the product's clock."""
+    later = (runtime.now() - NOON) // DAY * DAY
+    return replace(
+        snapshot,
+        created=snapshot.created + later,
+        period_start=snapshot.period_start + later,
+        period_end=snapshot.period_end + later,
     )
 
 

@@ -18,6 +18,7 @@ from billing.adapters.dynamodb.transaction import client as dynamodb
 from billing.domain.credits import Credits, Entry, EntryKind
 from billing.domain.members import member_id
 from billing.usecases import credit_log
+from tests import clock
 from tests.factories import subscription
 from tests.functions.product import Answer, Begin, Product
 from tests.functions.purse import ANA
@@ -47,6 +48,8 @@ def year(begin: Begin) -> Product:
 
 
 def _live(product: Product) -> None:
+    # How many months a page crosses depends on the day.
+    product.go_to(clock.the_next(11, 23, after=runtime.now()))
     product.billing()
     record(product, subscription(), slots_subscription(2))
     people = join(product, MIA), join(product, BEN)
