@@ -2,6 +2,7 @@
 # make up       the same in the background; addresses in .local/stack.json
 # make down     ends it
 # make test     checks, unit tests, simulation, the running stack, a real browser that walks it
+# make test-dates  the tests that need neither, on days that calendars are known for (DATES="2028-02-29 …")
 # make pages    the page in each of its states, and a year of an account, in a real browser
 # make simulate histories with faults, until SEEDS of them are played (SEEDS=1000000 JOBS=2 FIRST=0)
 # make check    lint, types and templates only
@@ -17,7 +18,7 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 VENV = .venv/bin/python
 
-.PHONY: run up down token test pages simulate check openapi tour pins
+.PHONY: run up down token test test-dates pages simulate check openapi tour pins
 
 run: environment-local
 	@$(VENV) -m infra.local.stack run
@@ -33,6 +34,9 @@ token: environment-local
 
 test: check
 	@$(VENV) -m pytest --numprocesses=3 -m "not page"
+
+test-dates: environment-dev
+	@$(VENV) -m tests.dates $(DATES)
 
 pages: environment-dev
 	@$(VENV) -m pytest --numprocesses=2 -m page
