@@ -136,15 +136,18 @@ def read_credit_log(request: Request) -> LogView | Response:
     """Every movement, newest first; as CSV with `Accept: text/csv`"""
     rows, own = _people(request)
     csv = "text/csv" in request.header("accept")
+    since, until = request.period()
     shown = Shown(
         person=_person(request, rows, own),
         kind=_kind(request),
-        since=request.moment("from"),
-        until=request.moment("to"),
+        since=since,
+        until=until,
         cursor=request.cursor(_POSITION),
     )
-    limit = _CSV_AT_ONCE if csv else request.limit()
-    found, following = read_log(rows, shown, limit=limit, now=runtime.now())
+    limit = request.limit()
+    found, following = read_log(
+        rows, shown, limit=_CSV_AT_ONCE if csv else limit, now=runtime.now()
+    )
     if csv:
         return _csv(_views(found, shown, own), rows, own, shown, following)
     return {"items": _views(found, shown, own), "next_cursor": following}

@@ -41,12 +41,13 @@ def list_invoices(request: Request) -> InvoicesView:
         "kind": request.one_of("kind", _KINDS),
         "status": request.one_of("status", _STATUSES),
     }
+    since, until = request.period()
     found, more = invoices.page(
         request.caller().account,
         limit=request.limit(),
         before=request.cursor(_ID),
-        since=request.moment("from"),
-        until=request.moment("to"),
+        since=since,
+        until=until,
         where={name: value for name, value in where.items() if value is not None},
     )
     return {

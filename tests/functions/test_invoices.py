@@ -73,7 +73,6 @@ def test_a_last_full_page_names_no_next_one(history: Product) -> None:
         ({"from": "2300-01-01T00:00:00Z"}, []),
         ({"from": "1900-01-01T00:00:00Z", "to": "2026-11-24T00:00:00Z"}, ["N-0"]),
         ({"from": "2026-11-29T00:00:00Z", "to": "2300-01-01T00:00:00Z"}, ["N-6"]),
-        ({"from": "2026-11-25T00:00:00Z", "to": "2026-11-24T00:00:00Z"}, []),
     ],
 )
 def test_filters_narrow_the_list(

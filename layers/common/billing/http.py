@@ -35,7 +35,7 @@ from billing.domain.errors import (
     UnsupportedContent,
 )
 from billing.domain.people import Claims, claims_of
-from billing.domain.times import parse_rfc3339
+from billing.domain.times import FIRST_TIME, LAST_TIME, read_bound
 
 MAX_BODY_BYTES = 64 * 1024
 OPERATORS_SCOPE = "billing.support"
@@ -55,6 +55,9 @@ STATUSES: dict[type[BillingError], int] = {
 }
 
 logger = Logger()
+
+_LIMIT = re.compile("[1-9][0-9]?|100", re.ASCII)
+_TIME = f"2027-01-31T00:00:00Z, between the years {FIRST_TIME.year} and {LAST_TIME.year}"
 
 
 class Who(StrEnum):
@@ -138,7 +141,7 @@ class Request:
         text = self.query("limit")
         if text is None:
             return 20
-        if not text.isascii() or not text.isdigit() or not 1 <= int(text[:4]) <= 100:
+        if _LIMIT.fullmatch(text) is None:
             raise invalid_query("limit", "must be a whole number from 1 to 100")
         return int(text)
 
@@ -157,14 +160,21 @@ class Request:
         return value
 
     def moment(self, name: str) -> datetime | None:
-        """Raises InvalidInput."""
+        """Return a time that entries are compared with, to the second. Raises InvalidInput."""
         text = self.query(name)
         if text is None:
             return None
         try:
-            return parse_rfc3339(text)
-        except (ValueError, OverflowError) as error:
-            raise invalid_query(name, "must be a time such as 2027-01-31T00:00:00Z") from error
+            return read_bound(text)
+        except ValueError as error:
+            raise invalid_query(name, f"must be a time such as {_TIME}") from error
+
+    def period(self) -> tuple[datetime | None, datetime | None]:
+        """Return `from` and `to`. Raises InvalidInput, also where `from` is later than `to`."""
+        since, until = self.moment("from"), self.moment("to")
+        if since is not None and until is not None and since > until:
+            raise invalid_query("from", "must not be later than `to`")
+        return since, until
 
     def body_bytes(self, limit: int = MAX_BODY_BYTES) -> bytes:
         """The body as it was sent. Raises TooLarge, InvalidInput."""

@@ -1,7 +1,15 @@
 """Times are aware and in UTC; on the wire and in rows RFC 3339 with a Z, to the second."""
 
 import calendar
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
+
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII
+)
+FIRST_TIME = datetime(1900, 1, 1, tzinfo=UTC)
+LAST_TIME = datetime(9998, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""So that a year more or less is still in the calendar, and years have four digits."""
 
 
 def rfc3339(moment: datetime) -> str:
@@ -15,6 +23,26 @@ def parse_rfc3339(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"{text} has no time zone")
     return moment.astimezone(UTC)
+
+
+def read_bound(text: str) -> datetime:
+    """Return the first whole second at or after the RFC 3339 time that `text` is.
+
+    All that is on record happened at a whole second: what lies before `text` lies before that one,
+    too. Raises ValueError, also beyond FIRST_TIME and LAST_TIME.
+    """
+    found = _TIME.fullmatch(text.upper())
+    if found is None:
+        raise ValueError(f"{text} is no RFC 3339 time")
+    seconds, fraction, zone = found.groups(default="")
+    try:
+        moment = datetime.fromisoformat(f"{seconds}{zone}").astimezone(UTC)
+        moment += timedelta(seconds=bool(fraction.strip(".0")))
+    except OverflowError as error:
+        raise ValueError(f"{text} is in no calendar") from error
+    if not FIRST_TIME <= moment <= LAST_TIME:
+        raise ValueError(f"{text} is beyond {FIRST_TIME} and {LAST_TIME}")
+    return moment
 
 
 def from_epoch(seconds: int) -> datetime:
