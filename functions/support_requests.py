@@ -28,7 +28,7 @@ def ask(request: Request, asked: NewSupportRequest) -> SupportRequestView:
     """Sends a request to Support or Sales; the same again on one day is one request"""
     caller, now = request.caller(), runtime.now()
     arrive(caller.account, caller.claims(), now, consistent=False)
-    message = (asked.message or "").strip()
+    message = asked.message or ""
     return _view(record_support_request(caller.account, caller.subject, asked.topic, message, now))
 
 

@@ -16,6 +16,7 @@ from billing.domain.errors import FieldError, InvalidInput
 from billing.domain.members import normalized_email, well_formed_email
 from billing.domain.slots import MOST_SLOTS
 from billing.domain.support_requests import Topic
+from billing.domain.text import composed, is_line, is_message
 
 
 class Body(BaseModel):
@@ -52,22 +53,35 @@ def _email(text: str) -> str:
     return email
 
 
-def _one_line(text: str) -> str:
-    if not text.isprintable():
-        raise PydanticCustomError("one_line", "Input should be one line of printable characters")
-    return text.strip()
+def _line(given: str) -> str:
+    if not is_line(given):
+        raise PydanticCustomError("line", "Input should be one line without control characters")
+    return composed(given)
+
+
+def _message(given: str) -> str:
+    lines = given.replace("\r\n", "\n")
+    if not is_message(lines):
+        raise PydanticCustomError("message", "Input should be text without control characters")
+    return composed(lines)
+
+
+# Composed, a few letters become longer.
+_Name = Annotated[str, Field(max_length=100), AfterValidator(_line), Field(max_length=100)]
+_Message = Annotated[str, Field(max_length=2000), AfterValidator(_message), Field(max_length=2000)]
+_Comment = Annotated[str, Field(max_length=400), AfterValidator(_message), Field(max_length=400)]
 
 
 class Invitation(Body):
     """Whom to invite; the name is theirs to bring unless told."""
 
     email: Annotated[str, Field(min_length=3, max_length=254), AfterValidator(_email)]
-    name: Annotated[str, Field(max_length=100), AfterValidator(_one_line)] | None = None
+    name: _Name | None = None
 
 
 class NewSupportRequest(Body):
     topic: Topic
-    message: str | None = Field(default=None, max_length=2000)
+    message: _Message | None = None
 
 
 class SlotsChoice(Body):
@@ -90,17 +104,22 @@ class PlanChoice(Body):
     plan: str = Field(min_length=1, max_length=64)
 
 
-def _not_blank(text: str) -> str:
-    text = _one_line(text)
-    if not text:
+def _not_blank(given: str) -> str:
+    line = _line(given)
+    if not line:
         raise PydanticCustomError("blank", "Input should say something")
-    return text
+    return line
 
 
 class OperatorsAct(Body):
     """Why an operator does it; Stripe notes as much as this, too."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_not_blank)]
+    reason: Annotated[
+        str,
+        Field(min_length=1, max_length=400),
+        AfterValidator(_not_blank),
+        Field(max_length=400),
+    ]
 
 
 class PlanDecision(OperatorsAct):
@@ -132,8 +151,8 @@ class UnlimitedDecision(OperatorsAct):
 class Cancellation(Body):
     """Why, as far as the manager cares to say, and whether slots are billed until the plan ends."""
 
-    reason: str = Field(default="", max_length=100)
-    comment: str = Field(default="", max_length=400)
+    reason: _Name = ""
+    comment: _Comment = ""
     keep_slots: bool = False
 
 

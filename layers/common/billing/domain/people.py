@@ -4,7 +4,6 @@ The claims of a verified token are the truth about a person. Every decision retu
 changes; whoever commits them writes SLOTS with them.
 """
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,9 +20,9 @@ from billing.domain.members import (
     person_at,
     well_formed_email,
 )
+from billing.domain.text import composed, disguises
 
 _NAME_LENGTH = 100
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +45,8 @@ def claims_of(subject: str, role: Role, email: str, name: str, *, verified: bool
 
 
 def shown_name(text: str) -> str:
-    """Return a name without what could disguise it: controls, unpaired surrogates, overrides of
-    direction."""
-    kept = (each for each in text if unicodedata.category(each) not in ("Cc", "Cs"))
-    plain = "".join(each for each in kept if each not in _BIDI)
-    return unicodedata.normalize("NFC", plain).strip()[:_NAME_LENGTH]
+    """Return a name as it is shown, without what could disguise it."""
+    return composed("".join(each for each in text if not disguises(each)))[:_NAME_LENGTH]
 
 
 def person_of(team: Team, subject: str) -> Member | None:
