@@ -72,7 +72,7 @@ def get_entitlements(request: Request) -> EntitlementsView:
     }
 
 
-@api.route("GET /health", Who.ANYONE, gives=HealthView)
+@api.route("GET /health", Who.ANYONE, gives=HealthView, head=True)
 def get_health(request: Request) -> HealthView:
     """200 when the table answers"""
     reading.get(keys.HEALTH, consistent=False)

@@ -45,7 +45,7 @@ _SAFE = {
 }
 
 
-@api.route("GET /", Who.ANYONE)
+@api.route("GET /", Who.ANYONE, head=True)
 def get_page(request: Request) -> Response:
     """The page; it signs in with the provider and holds no secret"""
     page = _FILES["index.html"].decode()
@@ -61,7 +61,7 @@ def get_page(request: Request) -> Response:
     return Response(200, page, headers)
 
 
-@api.route("GET /assets/{file}", Who.ANYONE)
+@api.route("GET /assets/{file}", Who.ANYONE, head=True)
 def get_asset(request: Request) -> Response:
     """A script, style or picture of the page, also for host pages that embed the tab"""
     name = request.path("file")
@@ -70,7 +70,7 @@ def get_asset(request: Request) -> Response:
     return _file(request, name)
 
 
-@api.route("GET /openapi.json", Who.ANYONE)
+@api.route("GET /openapi.json", Who.ANYONE, head=True)
 def get_openapi(request: Request) -> Response:
     """This document"""
     return _file(request, "openapi.json")

@@ -78,6 +78,8 @@ _PROBLEM = {
     },
 }
 
+_NO_BODY = {"default": {"description": "As GET answers, without a body"}}
+
 
 def function_apis() -> dict[str, Any]:
     """The Api of each function module that has one, by module name."""
@@ -117,14 +119,17 @@ def build_document() -> dict[str, Any]:
 
 
 def _operation(route: Any, path: str, schemas: dict[str, Any]) -> dict[str, Any]:
+    name, is_head = route.handler.__name__, route.key.startswith("HEAD ")
     signed_in = route.who in ("manager", "member", "operator", "signed in")
     operation: dict[str, Any] = {
         "summary": route.summary,
-        "operationId": route.handler.__name__,
+        "operationId": name.replace("get_", "head_", 1) if is_head else name,
         "x-who": str(route.who),
         "security": [{"token": []}] if signed_in else [],
         "parameters": _parameters(route, path),
-        "responses": {
+        "responses": _NO_BODY
+        if is_head
+        else {
             str(route.status): _answer(route, schemas),
             "default": {
                 "description": "What went wrong",

@@ -68,6 +68,27 @@ def test_nothing_but_assets_is_served(product: Product, name: str) -> None:
     assert (answer.status, answer.code) == (404, "no_such_asset")
 
 
+@pytest.mark.parametrize(
+    ("path", "parameters"),
+    [
+        ("/", {}),
+        ("/assets/{file}", {"file": "billing-tab.js"}),
+        ("/assets/{file}", {"file": "nothing.js"}),
+        ("/openapi.json", {}),
+        ("/health", {}),
+    ],
+)
+def test_head_answers_as_get_without_a_body(
+    product: Product, path: str, parameters: dict[str, str]
+) -> None:
+    """What a proxy or a monitor asks for."""
+    whole, head = (
+        product.call(f"{method} {path}", signed_in=False, path=parameters)
+        for method in ("GET", "HEAD")
+    )
+    assert (head.status, head.headers, head.text) == (whole.status, whole.headers, "")
+
+
 def test_the_openapi_document_is_served(product: Product) -> None:
     document = product.call("GET /openapi.json", signed_in=False).json
     assert document["openapi"].startswith("3.1")

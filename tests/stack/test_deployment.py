@@ -89,6 +89,13 @@ def test_an_unknown_path_is_not_found(stack: Stack) -> None:
     assert get(stack, "/_ministack/health", None).status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/", "/assets/billing-tab.js", "/openapi.json", "/health"])
+def test_head_answers_without_a_body(stack: Stack, path: str) -> None:
+    whole, head = (httpx.request(method, f"{stack.api}{path}") for method in ("GET", "HEAD"))
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == whole.headers["content-type"]
+
+
 def test_the_api_alone_answers_at_the_pages_port(stack: Stack) -> None:
     call = {"x-amz-target": "DynamoDB_20120810.ListTables"}
     answer = httpx.post(f"{stack.api}/", headers=call, content=b"{}")

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -304,16 +304,19 @@ class Api:
     def __init__(self) -> None:
         self.routes: dict[str, Route] = {}
 
-    def route(self, key: str, who: Who, **declared: Any) -> Callable[[Handler], Handler]:
+    def route(
+        self, key: str, who: Who, *, head: bool = False, **declared: Any
+    ) -> Callable[[Handler], Handler]:
         """Declares the decorated function as the handler of `key`, such as `GET /billing`.
 
         It is called with the Request and, where the route `takes` a body, with that; what it
-        returns is the answer's JSON, or a Response.
+        returns is the answer's JSON, or a Response. With `head` it handles HEAD as well.
         """
 
         def register(handler: Handler) -> Handler:
             summary = (handler.__doc__ or key).strip().splitlines()[0]
-            self.routes[key] = Route(key, who, handler, summary=summary, **declared)
+            for each in (key, key.replace("GET ", "HEAD ")) if head else (key,):
+                self.routes[each] = Route(each, who, handler, summary=summary, **declared)
             return handler
 
         return register
@@ -334,6 +337,8 @@ class Api:
             "request",
             extra={"request": request.id, "route": request.route, "status": answer.status},
         )
+        if request.route.startswith("HEAD "):
+            answer = replace(answer, body="")
         return _encode(answer, request.id)
 
     def _answer(self, request: Request) -> Response:
