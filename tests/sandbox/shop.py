@@ -21,8 +21,8 @@ from infra.local.stripe_sandbox import periods
 from infra.local.stripe_sandbox.sandbox import Sandbox
 from infra.local.stripe_sandbox.server import DroppingProtocol, create_app
 from infra.local.stripe_sandbox.world import Rules
-from tests.waiting import PATIENCE_SECONDS
 from tests import clock
+from tests.waiting import PATIENCE_SECONDS
 
 KEY = "sk_test_sandbox"
 SUCCESS = "http://127.0.0.1:9/done?session={CHECKOUT_SESSION_ID}"
