@@ -114,7 +114,8 @@ def test_concurrent_spends_are_never_lost_and_no_balance_goes_negative(
     stocked: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = overtake(monkeypatch, lambda: hold(stocked, 70, "first").credits)
-    assert hold(stocked, 30, "second").source_after == 0
+    # Overtaken, it tells no balance: the log works it out.
+    assert hold(stocked, 30, "second").source_after in (None, 0)
     assert done == [70]
     assert (wallet(stocked).balance, wallet(stocked).held) == (0, 100)
     assert refused(lambda: hold(stocked, 1, "third")) == "insufficient_credits"

@@ -27,7 +27,7 @@ def join(product: Product, status: MemberStatus) -> None:
 
 
 def test_the_first_call_of_a_manager_makes_the_account(product: Product) -> None:
-    assert product.billing()["account"] == {"id": product.account}
+    assert product.billing()["account"] == {"id": product.account, "me": "user-ana"}
     assert (f"ACCOUNT#{product.account}", "ACCOUNT") in product.rows()
 
 
