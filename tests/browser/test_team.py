@@ -106,13 +106,21 @@ def test_an_address_that_is_none_is_not_sent(site: Site, page: Page) -> None:
     assert site.calls(INVITE) == []
 
 
-def test_a_refused_invitation_says_why(site: Site, page: Page) -> None:
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        problem(409, "no_free_slot", "Every slot is in use."),
+        problem(429, "too_many_invitations", "Try again in 20 minutes.", retry_after=1200),
+    ],
+    ids=["no slot", "too many"],
+)
+def test_a_refused_invitation_says_why(site: Site, page: Page, refusal: Answer) -> None:
     show(site, page, shapes.team(purchased=1))
     dialog = ask(page, "Invite")
-    site.answers(INVITE, problem(409, "no_free_slot", "Every slot is in use."))
+    site.answers(INVITE, refusal)
     dialog.get_by_label("E-mail").fill("leo@acme.test")
     dialog.get_by_role("button", name="Invite").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("Every slot is in use.")
+    expect(dialog.get_by_role("alert")).to_contain_text(refusal.body["detail"])
 
 
 def test_without_a_free_slot_inviting_says_what_would_make_room(site: Site, page: Page) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from billing.adapters.dynamodb import accounts, keys
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
+from billing.domain.rate_limits import ADDRESSES_AN_HOUR, SENDS_A_DAY
 from billing.domain.subscription import Status, Subscription
 from tests.factories import subscription
 from tests.functions.product import Product
@@ -149,6 +150,23 @@ def test_an_invitation_withdrawn_while_it_is_accepted_is_withdrawn(
     assert accept(team).code == "invitation_not_found"
     assert meanwhile == [204]
     assert slots(team) == (1, 0, 0, 1)
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("other", [MIA, BEN])
+def test_one_invitation_left_and_two_at_once_one_is_sent(
+    team: Product, monkeypatch: pytest.MonkeyPatch, point: Point, other: str
+) -> None:
+    """Of the day's for one address, or of the hour's for the team."""
+    record(team, slots_subscription(ADDRESSES_AN_HOUR + 1))
+    if other == MIA:
+        earlier = [MIA] * (SENDS_A_DAY - 1)
+    else:
+        earlier = [f"m{number}@acme.test" for number in range(ADDRESSES_AN_HOUR)]
+    assert {invite(team, each).status for each in earlier} == {201}
+    meanwhile: list[int] = []
+    point(monkeypatch, lambda: meanwhile.append(invite(team, other).status))
+    assert (invite(team, MIA).status, meanwhile) == (429, [201])
 
 
 def test_a_command_that_is_overtaken_every_time_gives_up_and_says_so(

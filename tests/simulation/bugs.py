@@ -416,6 +416,7 @@ _REVERSED = (
     ("top up", "buy 500", "pay", "the news", "send 500 ben", "refund all", "the news", "bus"),
 )
 _TOO_MANY = (("top up", "send 3 mia", "bus", "send 500 ben", "bus"),)
+_FLOOD = (("invite mia",) * 4, ("invite mia",) * 4)
 _TWO_TABS = (("check out monthly", "pay every page"), ("check out annual", "pay every page"))
 _ONCE_MORE = (("check out monthly", "pay"), ("check out annual", *_TWO_TABS[1]))
 _AT_MONTHS_END = (("a minute", "hold 3 mia", "return 3", "hold 3 mia"),)
@@ -538,6 +539,12 @@ BUGS = (
         "a member commits before SLOTS does",
         "team",
         _in_two_commits(lambda write: "SLOTS" not in _key_of(write)),
+    ),
+    Bug(
+        "an invitation commits before it is counted",
+        "team",
+        _in_two_commits(lambda write: "#INVITATIONS" not in _key_of(write)),
+        _FLOOD,
     ),
     Bug("what happens is not told", "team", _without(history, "append")),
     Bug("a stale write counts as done", "team", _commit_that_ignores(StaleWrite)),

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from billing import settings
 from billing.domain.events import STRIPE
+from billing.domain.rate_limits import SENDS_A_DAY
 from billing.domain.times import from_epoch, rfc3339
 from infra.local.stripe_sandbox.state import Body
 from tests.simulation.cloud import Beginning, Cloud
@@ -71,6 +72,8 @@ class Watcher:
                 self._slots(row)
             if row.sk.startswith("MEMBER#"):
                 self._sign_in(row)
+            if row.after.get("event", {}).get("S") == "member.invited":
+                self._invitation(row)
         entries = [decoded(row.after) for row in commit if row.table != MAIN]
         wallets = [row for row in main if row.sk.startswith("WALLET#")]
         if entries or wallets:
@@ -93,6 +96,17 @@ class Watcher:
         paid = int(bought["quantity"]["N"]) if bought and bought["status"]["S"] in LIVE else 0
         if occupied > before:
             hold("occupied ≤ purchased", occupied <= paid, f"{occupied} of {paid}")
+
+    def _invitation(self, row: Written) -> None:
+        """Each is a mail: nobody gets more than five a day, however often they are removed."""
+        day, told = row.sk[:10], decoded(row.after)["facts"]["member"]
+        events = self._cloud.store.partition(row.pk).items()
+        sent = sum(
+            decoded(each)["facts"].get("member") == told
+            for sk, each in events
+            if sk.startswith(day) and each["event"]["S"] == "member.invited"
+        )
+        hold("nobody is flooded by invitations", sent <= SENDS_A_DAY, f"{sent} to {told}")
 
     def _sign_in(self, row: Written) -> None:
         """A sign-in is one person for ever, and what is found by it agrees with their row."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+from billing.domain.rate_limits import SENDS_A_DAY
 from tests.simulation.choices import OVERTAKEN, Aim, Scripted, Seeded
 from tests.simulation.cloud import DUPLICATED, STRIPE_DELIVERS
 from tests.simulation.exhaustive import Script, faults_of
@@ -139,6 +140,21 @@ def test_timeout_with_unknown_outcome_then_the_user_tries_again_one_charge(stage
 
 def charges(stage: Theatre) -> list[int]:
     return [each["amount"] for each in stage.cloud.box.all("charge") if each["paid"]]
+
+
+def test_invitations_cannot_be_used_to_flood_an_address(stage: Theatre) -> None:
+    """Seven at once, in two tabs and through withdrawals; five are sent, whatever fails."""
+    plan = Plan("team", (("invite mia",) * 4, ("invite mia", "remove mia", *("invite mia",) * 2)))
+    stage.play(Scripted(), plan)
+    assert invitations(stage) == SENDS_A_DAY
+    for seed in range(60):
+        stage.play(Seeded(seed), plan)
+        assert invitations(stage) <= SENDS_A_DAY, seed
+
+
+def invitations(stage: Theatre) -> int:
+    rows = stage.cloud.store.partition("ACCOUNT#acme#HISTORY").values()
+    return sum(row["event"]["S"] == "member.invited" for row in rows)
 
 
 def test_a_start_close_to_the_functions_time_limit_cannot_wedge_the_retries(

@@ -21,6 +21,7 @@ from billing.domain.events import STRIPE
 from billing.domain.people import Claims
 from billing.domain.times import rfc3339
 from billing.usecases.accounts import arrive
+from billing.usecases.rate_limits import limit_pages
 from billing.usecases.snapshots import record
 from billing.views import LinkView
 
@@ -48,7 +49,7 @@ def open_subscription_checkout(
     the reservation over, closes the first page, and opens its own.
 
     Raises Conflict `already_subscribed`, `checkout_completing`, `checkout_expired`,
-    `idempotency_key_reused`; Unavailable.
+    `idempotency_key_reused`; TooMany `too_many_pages`; Unavailable.
     """
     for _ in range(_TRIES):
         accepted = marks.find_command(account, command)
@@ -84,6 +85,7 @@ def _reserve(rows: AccountRows, command: Command, choice: Choice, now: datetime)
             replaces=_pages_in_the_way(rows, choice, now),
         )
         accounts.put_checkout(write, rows.id, reserved, version=_version(rows))
+        limit_pages(write, rows.id, reserved.expires_at, now)
         _note_customer_request(write, rows, now)
     base_key = keys.subscription_key(rows.id, choice.price.kind)
     write.unchanged(base_key, version=rows.version_of(base_key))

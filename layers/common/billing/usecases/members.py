@@ -22,6 +22,7 @@ from billing.domain.events import SCHEDULE, Event, of_member
 from billing.domain.members import Change, Team
 from billing.domain.people import Claims
 from billing.domain.top_ups import switched_off
+from billing.usecases.rate_limits import limit_invitations
 
 _TRIES = 10
 _WAIT_SECONDS = 0.05
@@ -35,7 +36,8 @@ def invite_member(
 ) -> Member:
     """`by` is the manager's subject.
 
-    Raises Conflict `no_access`, `already_member`, `no_free_slot`; Unavailable.
+    Raises Conflict `no_access`, `already_member`, `no_free_slot`; TooMany
+    `invitation_sent_too_often`, `too_many_invitations`; Unavailable.
     """
 
     def decide(team: Team, rows: AccountRows, write: Transaction) -> Change:
@@ -44,7 +46,10 @@ def invite_member(
         for kind in (Kind.SUBSCRIPTION, Kind.SLOTS):
             key = keys.subscription_key(account, kind)
             write.unchanged(key, version=rows.version_of(key))
-        return members.invite(team, email, name, now)
+        change = members.invite(team, email, name, now)
+        if change.member.status is MemberStatus.INVITED:
+            limit_invitations(write, account, email, team.paid(now), now)
+        return change
 
     return _changed(account, by, now, decide)
 

@@ -6,7 +6,7 @@ from typing import cast
 
 from billing.adapters.dynamodb import marks
 from billing.adapters.dynamodb.accounts import AccountRows
-from billing.adapters.dynamodb.marks import AlreadyDone, Command
+from billing.adapters.dynamodb.marks import Command
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.adapters.stripe import payments
 from billing.adapters.stripe.payments import Order
@@ -14,13 +14,10 @@ from billing.domain.account import Member
 from billing.domain.catalog import Catalog
 from billing.domain.errors import Conflict
 from billing.domain.people import Claims
-from billing.domain.times import parse_rfc3339, rfc3339
+from billing.domain.times import rfc3339
 from billing.usecases.accounts import arrive, require_access
+from billing.usecases.pages import accept_page
 from billing.views import LinkView
-
-_OPEN_FOR = timedelta(hours=1)
-_STRIPE_WANTS = timedelta(minutes=31)
-"""It opens no page that has less than half an hour to live."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +43,7 @@ def open_package_checkout(
     """The hosted page on which the manager pays for a package, in the subscription's currency.
 
     Raises Conflict `no_access`, `checkout_expired`, `idempotency_key_reused`; RuleRefused
-    `unknown_package`, `unknown_currency`.
+    `unknown_package`, `unknown_currency`; TooMany `too_many_pages`; Unavailable.
     """
     accepted = marks.find_command(account, command)
     if accepted is not None and accepted.answer is not None:
@@ -54,37 +51,14 @@ def open_package_checkout(
     here = arrive(account, claims, now)
     rows = here.rows
     require_access(rows, grace, now)
-    order = _order(rows, here.person, choice, catalog, now + _OPEN_FOR)
-    order = replace(order, expires_at=_accept(account, command, order.expires_at, now))
+    order = _order(rows, here.person, choice, catalog, now)
+    order = replace(order, expires_at=accept_page(account, command, now))
     url = payments.open_package_page(order, command.id)
     answer = LinkView(url=url, expires_at=rfc3339(order.expires_at))
     write = Transaction()
     marks.answer_command(write, account, command, dict(answer))
     write.commit()
     return answer
-
-
-def _accept(account: str, command: Command, expires_at: datetime, now: datetime) -> datetime:
-    """Until when the page is open: decided once, so that Stripe is asked for the same each time.
-
-    Raises Conflict `checkout_expired`.
-    """
-    accepted = marks.find_command(account, command)
-    if accepted is None:
-        write = Transaction()
-        marks.accept_command(write, account, command, about=rfc3339(expires_at), now=now)
-        try:
-            write.commit()
-        except AlreadyDone:
-            return _accept(account, command, expires_at, now)
-        return expires_at
-    decided = parse_rfc3339(accepted.about)
-    if now > decided - _STRIPE_WANTS:
-        raise Conflict(
-            "checkout_expired",
-            "The Checkout of this request is closed. Ask again with a new Idempotency-Key.",
-        )
-    return decided
 
 
 def _order(

@@ -4,7 +4,7 @@ Each asks Stripe first and records what Stripe then says; the webhooks record th
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 
 from billing.adapters.dynamodb import accounts, marks
@@ -20,11 +20,11 @@ from billing.domain.catalog import Catalog, Cycle, Kind
 from billing.domain.errors import Conflict
 from billing.domain.subscription import OVERDUE, Status, Subscription
 from billing.domain.times import rfc3339
+from billing.usecases.pages import accept_page
 from billing.usecases.snapshots import record
 from billing.views import CycleView, LinkView
 
 _TRIES = 5
-_CARD_PAGE_OPEN_FOR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,19 +160,26 @@ def resume(account: str, by: str, now: datetime) -> ResumeView:
 
 
 def open_card_page(account: str, command: Command, return_to: str, now: datetime) -> LinkView:
-    """Stripe's page for a new card. Raises Conflict `not_subscribed`."""
+    """Open Stripe's page for a new card.
+
+    Raises Conflict `not_subscribed`, `checkout_expired`, `idempotency_key_reused`; TooMany
+    `too_many_pages`; Unavailable.
+    """
     if (first := _first_answer(account, command)) is not None:
         return cast(LinkView, first)
     rows = accounts.load(account)
     base = live(rows)
     assert rows.account is not None
     assert rows.account.customer is not None
-    ends = now + _CARD_PAGE_OPEN_FOR
+    ends = accept_page(account, command, now)
     url = changes.open_card_page(
-        account, rows.account.customer, base.price.currency, return_to, ends
+        account, rows.account.customer, base.price.currency, return_to, ends, command.id
     )
     answer = LinkView(url=url, expires_at=rfc3339(ends))
-    return cast(LinkView, _remember(account, command, base.id, dict(answer), now))
+    write = Transaction()
+    marks.answer_command(write, account, command, dict(answer))
+    write.commit()
+    return answer
 
 
 def live(rows: AccountRows) -> Subscription:

@@ -109,6 +109,15 @@ def mail_key(account: str, event: str, recipient: str) -> Key:
     return {"pk": f"ACCOUNT#{account}#MAILS", "sk": f"{event}#{recipient}"}
 
 
+def invitations_key(account: str, counted: str) -> Key:
+    """How many were sent, to one address or by the whole account."""
+    return {"pk": f"ACCOUNT#{account}#INVITATIONS", "sk": counted}
+
+
+def pages_key(account: str) -> Key:
+    return {"pk": f"ACCOUNT#{account}#PAGES", "sk": "PAGES"}
+
+
 def customer_key(customer: str) -> Key:
     return {"pk": f"CUSTOMER#{customer}", "sk": "CUSTOMER"}
 

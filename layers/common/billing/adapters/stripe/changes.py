@@ -12,7 +12,7 @@ from typing import Any
 
 import stripe
 
-from billing.adapters.stripe.client import client, our_errors
+from billing.adapters.stripe.client import client, our_errors, under_a_key
 from billing.adapters.stripe.gateway import with_query
 from billing.adapters.stripe.snapshots import noted
 from billing.domain.catalog import Cycle
@@ -96,25 +96,30 @@ def release_plan(subscription_id: str) -> None:
 
 
 def open_card_page(
-    account: str, customer: str, currency: str, return_to: str, expires_at: datetime
+    account: str, customer: str, currency: str, return_to: str, expires_at: datetime, command: str
 ) -> str:
-    """Stripe's page for a new card; returns its URL."""
+    """Open Stripe's page for a new card, the same for the same command; return its URL."""
     metadata = {"account_id": account, "kind": "card"}
-    with our_errors():
-        session = client().v1.checkout.sessions.create(
-            {
-                "mode": "setup",
-                "customer": customer,
-                "currency": currency,
-                "success_url": with_query(return_to, "card=saved"),
-                "cancel_url": with_query(return_to, "card=cancelled"),
-                "expires_at": int(expires_at.timestamp()),
-                "metadata": metadata,
-                "setup_intent_data": {"metadata": metadata},
-            }
-        )
-    assert session.url is not None
-    return session.url
+
+    def open_page(key: str) -> str:
+        with our_errors():
+            session = client().v1.checkout.sessions.create(
+                {
+                    "mode": "setup",
+                    "customer": customer,
+                    "currency": currency,
+                    "success_url": with_query(return_to, "card=saved"),
+                    "cancel_url": with_query(return_to, "card=cancelled"),
+                    "expires_at": int(expires_at.timestamp()),
+                    "metadata": metadata,
+                    "setup_intent_data": {"metadata": metadata},
+                },
+                {"idempotency_key": key},
+            )
+        assert session.url is not None
+        return session.url
+
+    return under_a_key(f"card-{command}", open_page)
 
 
 def apply_card(session_id: str, subscription_ids: list[str]) -> None:

@@ -1,8 +1,9 @@
 """The connection to Stripe, and its errors as ours."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import TypeVar
 
 import stripe
 
@@ -14,6 +15,8 @@ from billing.domain.errors import NotFound, Unavailable
 
 TIMEOUT_SECONDS = 8
 _NO_ANSWER = ("stripe_unavailable", "The payment service did not answer. Try again.", 5)
+_KEYS = 3
+Result = TypeVar("Result")
 _API_BASE = settings.stripe_api_base()
 
 
@@ -35,6 +38,21 @@ def _client_for(api_key: str) -> stripe.StripeClient:
 class KeySpent(Unavailable):
     """Stripe keeps this failure under the idempotency key and would repeat it for a day: the next
     try needs another key."""
+
+
+def under_a_key(name: str, do: Callable[[str], Result]) -> Result:
+    """Return what `do` makes at Stripe under an idempotency key of `name`.
+
+    Where Stripe keeps a failure under a key, the next one is used: what was made under the first
+    was never handed out. Raises KeySpent when it keeps one under each.
+    """
+    for attempt in range(_KEYS):
+        try:
+            return do(f"{name}-{attempt}")
+        except KeySpent:
+            if attempt == _KEYS - 1:
+                raise
+    raise AssertionError
 
 
 @contextmanager

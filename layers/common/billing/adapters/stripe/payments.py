@@ -6,14 +6,13 @@ from typing import Any
 
 import stripe
 
-from billing.adapters.stripe.client import KeySpent, client, our_errors
+from billing.adapters.stripe.client import client, our_errors, under_a_key
 from billing.adapters.stripe.events import StripeEvent
 from billing.adapters.stripe.gateway import price_id, with_query
 from billing.adapters.stripe.snapshots import noted
 from billing.domain.catalog import Kind
 from billing.domain.purchases import Payment
 
-_KEYS = 3
 _CONTESTED = ("needs_response", "under_review")
 
 
@@ -34,18 +33,8 @@ class Order:
 
 
 def open_package_page(order: Order, command: str) -> str:
-    """Stripe's page for paying the order, the same for the same command; returns its URL.
-
-    Where Stripe keeps a failure under a key, the next one is used: what was made under the first
-    was never handed out.
-    """
-    for attempt in range(_KEYS):
-        try:
-            return _open(order, f"package-{command}-{attempt}")
-        except KeySpent:
-            if attempt == _KEYS - 1:
-                raise
-    raise AssertionError
+    """Open Stripe's page for paying the order, the same for the same command; return its URL."""
+    return under_a_key(f"package-{command}", lambda key: _open(order, key))
 
 
 def payment_of(purchase: str) -> Payment | None:
