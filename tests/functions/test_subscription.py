@@ -336,3 +336,33 @@ def test_grace_that_runs_out_ends_access(overdue: Product) -> None:
     overdue.advance("P14D")
     overdue.catch_up()
     assert overdue.billing()["access"]["state"] == "ended"
+
+
+def test_an_invoice_that_was_settled_meanwhile_is_an_answer(overdue: Product) -> None:
+    owed = plan(overdue)["open_invoice"]
+    overdue.at_stripe.v1.invoices.void_invoice(owed["id"].partition("-")[2])
+    answer = overdue.command("POST /invoices/{id}/pay", path={"id": owed["id"]})
+    assert (answer.status, answer.json) == (200, {"status": "void"})
+
+
+def test_without_a_card_there_is_a_page_to_pay_on(overdue: Product) -> None:
+    owed = plan(overdue)["open_invoice"]
+    for subscription in overdue.subscriptions():
+        method = str(subscription.default_payment_method)
+        overdue.at_stripe.v1.payment_methods.detach(method)
+    answer = overdue.command("POST /invoices/{id}/pay", path={"id": owed["id"]})
+    assert (answer.status, answer.code, answer.json["url"]) == (402, "card_needed", owed["url"])
+
+
+def test_a_cancellation_that_is_resumed_meanwhile_says_so(
+    subscribed: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = endings.end_with_period
+
+    def overtaken(*args: Any) -> None:
+        whole(*args)
+        endings.keep(args[0])
+
+    monkeypatch.setattr(endings, "end_with_period", overtaken)
+    answer = subscribed.command("POST /subscription/cancel")
+    assert (answer.status, answer.code) == (409, "changed_meanwhile")

@@ -76,7 +76,8 @@ def cancel(account: str, by: str, goodbye: Goodbye, now: datetime) -> CancelView
     """End base, slots and add-on, each with what is paid for it; what isn't paid ends now.
 
     Slots that the manager keeps are billed until the base ends, and the answer names each charge.
-    Canceled again, the later choice holds. Raises Conflict `not_subscribed`, Unavailable.
+    Canceled again, the later choice holds. Raises Conflict `not_subscribed`, `changed_meanwhile`;
+    Unavailable.
     """
     rows = accounts.load(account)
     base = live(rows)
@@ -87,6 +88,8 @@ def cancel(account: str, by: str, goodbye: Goodbye, now: datetime) -> CancelView
     if fresh.live and fresh.status in OVERDUE:
         endings.end_now(base.id)
         fresh = record(account, base.id, by, now, goodbye.reason)
+    if fresh.ends_at is None:
+        raise Conflict("changed_meanwhile", "Somebody has resumed the subscription. Look again.")
     others = [each for each in rows.subscriptions.values() if each.live and each.id != base.id]
     ended = [_end_beside(account, by, fresh, each, goodbye, now) for each in others]
     return cancel_view(fresh, ended, now)

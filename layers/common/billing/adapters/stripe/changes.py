@@ -143,11 +143,23 @@ def apply_card(session_id: str, subscription_ids: list[str]) -> None:
 
 
 def pay_invoice(invoice_id: str) -> None:
-    """Charges the card on file. Raises PaymentNeeded where the customer must act or the card
-    says no, with the page on which to pay."""
+    """Charge the card on file, unless the invoice was paid or voided meanwhile.
+
+    Raises PaymentNeeded where the customer must act, the card says no or there is none, with the
+    page on which to pay.
+    """
     with our_errors():
         try:
             paid = client().v1.invoices.pay(invoice_id, {"off_session": False})
+        except stripe.InvalidRequestError as error:
+            present = client().v1.invoices.retrieve(invoice_id)
+            if present.status != "open":
+                return
+            raise PaymentNeeded(
+                "card_needed",
+                "There is no card to charge. Pay on the invoice's page, or enter a card.",
+                present.hosted_invoice_url,
+            ) from error
         except stripe.CardError as error:
             url = client().v1.invoices.retrieve(invoice_id).hosted_invoice_url
             raise PaymentNeeded(
