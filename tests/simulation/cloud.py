@@ -441,7 +441,6 @@ def plugged_in(
         stack.enter_context(patch.object(stripe_client, "_client_for", lambda _: cloud.client))
         for module in _modules_with("price_id", gateway.price_id):
             stack.enter_context(patch.object(module, "price_id", cloud.price_id))
-        stack.enter_context(patch.object(alerts, "count", lambda *_: None))
         for module in _modules_with("count", alerts.count):
             stack.enter_context(patch.object(module, "count", lambda *_: None))
         for module in _modules_with("alert", alerts.alert):
