@@ -10,10 +10,12 @@ import fcntl
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -82,9 +84,20 @@ def main(group: str) -> str | None:
 
 def uv() -> str | None:
     """Return the path of uv: the one on PATH, or else the environment's."""
+    found = shutil.which("uv")
+    if found and _runs(found):
+        return found
     record = Record.read()
-    own = VENV / "bin" / "uv"
-    return shutil.which("uv") or (str(own) if record and "uv" in record.pins else None)
+    return str(VENV / "bin" / "uv") if record and "uv" in record.pins else None
+
+
+@cache
+def _runs(program: str) -> bool:
+    """Whether it runs: a version manager may leave a command that only says what is missing."""
+    try:
+        return subprocess.run([program, "--version"], capture_output=True).returncode == 0
+    except OSError:
+        return False
 
 
 def read_pins(group: str) -> Pins:

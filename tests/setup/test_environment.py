@@ -43,6 +43,13 @@ def test_without_uv_on_path_pip_installs_it_into_the_environment(checkout: Check
     assert checkout.set_up(**NO_NETWORK).said == ""
 
 
+def test_a_uv_on_path_that_does_not_run_is_left_alone(checkout: Checkout) -> None:
+    checkout.put_uv_on_path("echo 'pyenv: uv: command not found' >&2; exit 127")
+    assert checkout.set_up().status == 0
+    assert (checkout.venv / "bin" / "uv").exists()
+    assert checkout.has_seed
+
+
 def test_changed_pins_are_installed(with_uv: Checkout) -> None:
     with_uv.set_up()
     with_uv.release("seedling", {"seedling.py": ""})
