@@ -1,15 +1,22 @@
-"""Proves that every wallet is the sum of its entries, for the whole of a deployment.
+"""Prove that every wallet is the sum of its entries, for the whole of a deployment.
 
-    TABLE_NAME=… LEDGER_TABLE_NAME=… python -m infra.check_ledger
+    python -m infra.check_ledger --stack billing     # in AWS
+    python -m infra.check_ledger --local             # the stack that `make up` started
 
-with credentials of AWS that may read both tables. Prints a line for each number that does not
-agree, and for each account that cannot be checked, and fails if there is one.
+Prints a line for each number that doesn't agree, and for each account that can't be checked, and
+fails if there is one.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "layers" / "common"))
+
+from infra.deployment import take_over  # noqa: E402
+
+if __name__ == "__main__":
+    take_over(argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0]))
 
 from billing import runtime  # noqa: E402
 from billing.adapters.dynamodb import checks  # noqa: E402

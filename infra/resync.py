@@ -1,18 +1,27 @@
 """Rebuild rows from Stripe, for one account or all, after a table was restored.
 
-    TABLE_NAME=… LEDGER_TABLE_NAME=… STRIPE_API_KEY=… python -m infra.resync --account acme
-    TABLE_NAME=… LEDGER_TABLE_NAME=… STRIPE_API_KEY=… python -m infra.resync --all
+    python -m infra.resync --stack billing --account acme
+    python -m infra.resync --stack billing --all
+    python -m infra.resync --local --all             # the stack that `make up` started
 
-with credentials of AWS that may read and write both tables. Prints what differed, and may be run
-again at any time: a second run finds nothing.
+Prints what differed, and may be run again at any time: a second run finds nothing.
 """
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "layers" / "common"))
+
+from infra.deployment import take_over  # noqa: E402
+
+if __name__ == "__main__":
+    _PARSER = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    _CHOSEN = _PARSER.add_mutually_exclusive_group(required=True)
+    _CHOSEN.add_argument("--account")
+    _CHOSEN.add_argument("--all", action="store_true")
+    _GIVEN = take_over(_PARSER)
 
 from billing import runtime  # noqa: E402
 from billing.adapters.dynamodb import checks  # noqa: E402
@@ -20,15 +29,10 @@ from billing.adapters.dynamodb.keys import LEDGER_SHARDS  # noqa: E402
 from billing.usecases.resync import resync  # noqa: E402
 
 
-def main() -> int:
+def main(accounts: Iterable[str]) -> int:
     """Return how many accounts could not be rebuilt."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    chosen = parser.add_mutually_exclusive_group(required=True)
-    chosen.add_argument("--account")
-    chosen.add_argument("--all", action="store_true")
-    given = parser.parse_args()
     failed = differed = seen = 0
-    for account in every_account() if given.all else [given.account]:
+    for account in accounts:
         seen += 1
         try:
             lines = resync(account, runtime.now())
@@ -50,4 +54,4 @@ def every_account() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(1 if main() else 0)
+    sys.exit(1 if main(every_account() if _GIVEN.all else [_GIVEN.account]) else 0)

@@ -1,6 +1,7 @@
 """Failures have somebody who hears of them: each counts in a metric that an alarm watches."""
 
 import json
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -51,6 +52,17 @@ def test_a_key_that_stripe_refuses_calls_a_person(capsys: pytest.CaptureFixture[
     with pytest.raises(stripe.AuthenticationError), our_errors():
         raise stripe.AuthenticationError("Invalid API Key", http_status=401)
     assert len(counted(capsys, "Alert")) == 1
+
+
+def test_each_alarm_and_each_alert_is_in_the_runbook() -> None:
+    runbook = (ROOT / "docs" / "runbook.md").read_text()
+    sources = [*(ROOT / "functions").glob("*.py"), *(ROOT / "layers").rglob("*.py")]
+    lines = {
+        line for each in sources for line in re.findall(r'alert\(\s*"([^"]+)"', each.read_text())
+    }
+    assert len(lines) > 10
+    alarms = template.read(ROOT / "infra" / "alarms.yaml")["Resources"]
+    assert [each for each in sorted(lines | alarms.keys()) if each not in runbook] == []
 
 
 def test_each_count_has_an_alarm() -> None:
