@@ -30,6 +30,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from infra.local.guard import Guard
 from infra.local.people import PEOPLE, Person
 from infra.local.sign_in import STYLE_HASH, refused_page, sign_in_page, signed_out_page
 
@@ -133,7 +134,10 @@ class Issuer:
                 Route("/token", self.token, methods=["POST"]),
                 Route("/logout", self.logout),
             ],
-            middleware=[Middleware(CORSMiddleware, allow_origins=[self.page])],
+            middleware=[
+                Middleware(Guard, trusted=(self.page,)),
+                Middleware(CORSMiddleware, allow_origins=[self.page]),
+            ],
         )
 
     async def discovery(self, request: Request) -> Response:

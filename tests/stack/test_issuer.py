@@ -182,6 +182,19 @@ def test_only_the_page_may_read_tokens_across_origins(client: httpx.Client) -> N
     assert "access-control-allow-origin" not in other.headers
 
 
+@pytest.mark.parametrize("path", ["/authorize", "/token", "/.well-known/jwks.json"])
+def test_another_name_for_loopback_is_refused(client: httpx.Client, path: str) -> None:
+    method = "POST" if path == "/token" else "GET"
+    assert client.request(method, path, headers={"host": "evil.test"}).status_code == 403
+
+
+def test_no_other_page_signs_somebody_in(client: httpx.Client) -> None:
+    headers = {"origin": "https://evil.test", "sec-fetch-site": "cross-site"}
+    form = {"person": ANA.email}
+    answer = client.post("/authorize", params=ASKED, data=form, headers=headers)
+    assert (answer.status_code, answer.headers.get("location")) == (403, None)
+
+
 def test_the_page_runs_no_script_and_posts_only_home(client: httpx.Client) -> None:
     policy = client.get("/authorize", params=ASKED).headers["content-security-policy"]
     assert "default-src 'none'" in policy

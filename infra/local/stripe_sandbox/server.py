@@ -8,11 +8,13 @@ from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from infra.local.guard import Guard
 from infra.local.stripe_sandbox import api, hosting, orders, pages
 from infra.local.stripe_sandbox.errors import InvalidRequest, StripeError
 from infra.local.stripe_sandbox.hosting import Redirect, Shown
@@ -42,6 +44,7 @@ def create_app(sandbox: Sandbox) -> Starlette:
     return Starlette(
         routes=[*_stripe(sandbox), *_orders(sandbox), *_pages(sandbox)],
         lifespan=running,
+        middleware=[Middleware(Guard)],
         exception_handlers={StripeError: _refusal},  # type: ignore[dict-item]
     )
 
