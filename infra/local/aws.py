@@ -1,7 +1,7 @@
 """AWS on this machine: MiniStack on one port of loopback, the deployed HTTP API on another.
 
 The role of every function is enforced, as in AWS; ACCESS_KEY is the account's root.
-A page in a browser cannot reach AWS here: a request that carries an Origin is refused.
+A page in a browser cannot reach AWS here, but for a link that is followed, such as to a document.
 """
 
 import argparse
@@ -11,9 +11,12 @@ import os
 import signal
 import sys
 import venv
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from infra.local.guard import App, Receive, Scope, Send, foreign_name, from_a_page, refuse
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -21,11 +24,7 @@ ACCESS_KEY = "test"
 SECRET_KEY = "test"
 API_ID = "billing"
 SAVE_EVERY_SECONDS = 5
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+_COPY_TRIES = 5
 
 _API_ROOT = f"/_aws/execute-api/{API_ID}/$default"
 
@@ -43,8 +42,8 @@ class Front:
             self.requests += 1
             if scope["server"][1] == self.api_port:
                 scope = _at_api_root(scope)
-            elif any(name == b"origin" for name, _ in scope["headers"]):
-                return await _refuse(send)
+            elif reason := foreign_name(scope) or from_a_page(scope):
+                return await refuse(send, reason)
             else:
                 scope = _as_over_tls(scope)
         return await self.app(scope, receive, send)
@@ -61,11 +60,6 @@ def _at_api_root(scope: Scope) -> Scope:
 def _as_over_tls(scope: Scope) -> Scope:
     """Loopback stands for TLS, so that policies may demand aws:SecureTransport as in AWS."""
     return {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
-
-
-async def _refuse(send: Send) -> None:
-    await send({"type": "http.response.start", "status": 403, "headers": []})
-    await send({"type": "http.response.body", "body": b"AWS is not for pages in a browser\n"})
 
 
 def create_runtime(folder: Path) -> Path:
@@ -129,16 +123,41 @@ def write_what_functions_log(log: Path) -> None:
 
 
 async def _save_what_changes(front: Front) -> None:
-    """MiniStack saves when it ends; a machine that loses power should lose seconds, not days."""
-    from ministack.app import _build_persistence_save_dict
-    from ministack.core.persistence import save_all
+    """Save every few seconds; MiniStack itself saves only when it is asked to end.
 
+    All is copied at one instant, between two requests: beside them a copy would be torn, and fails
+    where a table grows meanwhile. It is written beside them.
+    """
     saved = 0
     while True:
         await asyncio.sleep(SAVE_EVERY_SECONDS)
         if front.requests != saved:
             saved = front.requests
-            await asyncio.to_thread(save_all, _build_persistence_save_dict())
+            states = _states()
+            await asyncio.to_thread(_write, states)
+
+
+def _states() -> dict[str, Any]:
+    """Return a copy of each service's state, but for one that threads of its own keep changing."""
+    from ministack.app import _build_persistence_save_dict
+
+    found: dict[str, Any] = {}
+    for name, get_state in _build_persistence_save_dict().items():
+        for _ in range(_COPY_TRIES):
+            with suppress(RuntimeError):
+                found[name] = get_state()
+                break
+        else:
+            logging.getLogger(__name__).warning("%s is saved the next time", name)
+    return found
+
+
+def _write(states: Mapping[str, Any]) -> None:
+    from ministack.core.persistence import save_state
+
+    for name, state in states.items():
+        if state is not None:  # such a service could not be loaded, and what it saved stays
+            save_state(name, state)
 
 
 def configure(port: int, state: Path, runtime: Path) -> None:

@@ -200,6 +200,7 @@ def obey(command: str, state: State, environment: Mapping[str, str]) -> None:
 
 
 def main() -> None:
+    os.umask(0o077)  # the state holds secrets
     state = State(Path(os.environ.get("STATE") or ROOT / ".local"))
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
     _forget_aws_settings()

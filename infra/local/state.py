@@ -57,10 +57,18 @@ class State:
             lock.close()
             raise StateUnusable(self._who_runs()) from None
         self._lock = lock
+        self._make_private()
         self.published.unlink(missing_ok=True)
         shutil.rmtree(self.tmp, ignore_errors=True)
         for each in (self.aws, self.logs, self.tmp):
             each.mkdir(exist_ok=True)
+
+    def _make_private(self) -> None:
+        """What is made from now on is private; this is for what was there before."""
+        self.folder.chmod(0o700)
+        for file in (self._marker, self.stripe, *(self.aws / "services").glob("*")):
+            if file.is_file():
+                file.chmod(0o600)
 
     @property
     def is_claimed(self) -> bool:

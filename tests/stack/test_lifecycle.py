@@ -200,6 +200,45 @@ def processes_of_a_run(
 
 
 @pytest.mark.usefixtures("killed")
+def test_what_was_saved_survives_the_sudden_end_of_every_process(folder: Folder) -> None:
+    folder.down()
+    before = folder.up()
+    table, row = before.outputs["TableName"], {**ITEM, "sk": {"S": "acknowledged"}}
+    customer = httpx.post(f"{before.stripe}/v1/customers", auth=("sk_test_sandbox", ""))
+    before.client("dynamodb").put_item(TableName=table, Item=row)
+    saved = folder.path / "aws" / "services" / "dynamodb.json"
+    wait_until(lambda: "acknowledged" in saved.read_text(), PATIENCE_SECONDS)
+    for each in processes(folder):
+        os.kill(each.pid, signal.SIGKILL)
+    after = folder.up()
+    found = after.client("dynamodb").get_item(TableName=table, Key=row)
+    assert found["Item"] == row
+    known = f"{after.stripe}/v1/customers/{customer.json()['id']}"
+    assert httpx.get(known, auth=("sk_test_sandbox", "")).status_code == 200
+
+
+def test_only_its_owner_may_read_the_state(restarted: Restarted) -> None:
+    folder = restarted.after.folder.path
+    kept = [each for each in folder.rglob("*") if "runtime" not in each.parts]
+    assert len(kept) > 20
+    readable = [each for each in (folder, *kept) if each.stat().st_mode & 0o077]
+    assert readable == []
+
+
+def test_what_others_could_read_before_is_made_private(tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    state.claim()
+    state.settle("the sandbox", 8080)
+    state.release()
+    for each in (state.folder, state.folder / "state.json"):
+        each.chmod(0o755)
+    state.claim()
+    modes = [each.stat().st_mode & 0o077 for each in (state.folder, state.folder / "state.json")]
+    state.release()
+    assert modes == [0, 0]
+
+
+@pytest.mark.usefixtures("killed")
 def test_only_what_lasts_is_left_in_the_folder(folder: Folder) -> None:
     folder.down()
     left = {entry.name for entry in folder.path.iterdir()}

@@ -66,6 +66,7 @@ def answer(event, context):
 @dataclass(frozen=True)
 class MiniStack:
     url: str
+    folder: Path
 
     def client(self, service: str) -> Any:
         return deploy.client(service, self.url)
@@ -86,8 +87,57 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
     url = f"http://127.0.0.1:{port}"
     with waiting_for("MiniStack"):
         process.wait_until_ready(f"{url}/_ministack/health")
-    yield MiniStack(url)
+    yield MiniStack(url, folder)
     stop_all([process])
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "evil.test"},
+        {"origin": "https://evil.test"},
+        {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"},
+    ],
+)
+def test_a_page_in_a_browser_does_not_reach_aws(
+    ministack: MiniStack, headers: dict[str, str]
+) -> None:
+    ministack.client("s3").create_bucket(Bucket="kept")
+    for method in ("GET", "POST"):
+        answer = httpx.request(method, f"{ministack.url}/_ministack/reset", headers=headers)
+        assert answer.status_code == 403
+    names = [each["Name"] for each in ministack.client("s3").list_buckets()["Buckets"]]
+    assert "kept" in names
+
+
+def test_a_link_to_a_document_is_followed(ministack: MiniStack) -> None:
+    headers = {"sec-fetch-site": "same-site", "sec-fetch-mode": "navigate"}
+    answer = httpx.get(f"{ministack.url}/_ministack/health", headers=headers)
+    assert answer.status_code == 200
+
+
+def saved(ministack: MiniStack) -> str:
+    file = ministack.folder / "services" / "dynamodb.json"
+    return file.read_text() if file.exists() else ""
+
+
+def test_what_is_done_is_saved_while_more_is_being_done(ministack: MiniStack, table: str) -> None:
+    """A copy that is made beside the requests fails as long as they make the table grow."""
+    client = ministack.client("dynamodb")
+    for start in range(0, 3_000, 25):
+        rows = [{"PutRequest": {"Item": {"pk": {"S": f"{start + each}"}}}} for each in range(25)]
+        client.batch_write_item(RequestItems={table: rows})
+    client.put_item(TableName=table, Item={"pk": {"S": "acknowledged"}})
+    written = 0
+
+    def write_and_look() -> bool:
+        nonlocal written
+        for _ in range(100):
+            written += 1
+            client.put_item(TableName=table, Item={"pk": {"S": f"later {written}"}})
+        return "acknowledged" in saved(ministack)
+
+    wait_until(write_and_look, PATIENCE_SECONDS)
 
 
 @pytest.fixture
