@@ -162,25 +162,26 @@ def sign_in(name: str, role: str, *, email: str = "", subject: str = "") -> Comm
 
     def command(people: People) -> None:
         claims = people.manager() if name == "ana" else people.member(name)
-        claims |= {"role": role}
-        if email:
-            claims["email"] = f"{email}@{people.account}.test"
-        if subject:
-            claims["sub"] = f"user-{subject}-{people.account}"
+        claims |= {"role": role, **_changed(people, email, subject)}
         people.ask("sign in", "GET /credits", keyed=False, claims=claims)
 
     return command
+
+
+def _changed(people: People, email: str, subject: str) -> dict[str, str]:
+    claims = {}
+    if email:
+        claims["email"] = f"{email}@{people.account}.test"
+    if subject:
+        claims["sub"] = f"user-{subject}-{people.account}"
+    return claims
 
 
 def accept_as(name: str, *, email: str = "", subject: str = "") -> Command:
     """With another address than before, or by another sign-in."""
 
     def command(people: People) -> None:
-        claims = people.member(name)
-        if email:
-            claims["email"] = f"{email}@{people.account}.test"
-        if subject:
-            claims["sub"] = f"user-{subject}-{people.account}"
+        claims = people.member(name) | _changed(people, email, subject)
         people.ask("accept otherwise", "POST /invitations/accept", keyed=False, claims=claims)
 
     return command
