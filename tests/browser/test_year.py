@@ -1,7 +1,10 @@
 """A year of an account on a running stack of its own: after each step the page, the API, our rows
 and Stripe say the same, and in the end everything charged is what a hand computes."""
 
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,13 +23,13 @@ from infra.local.people import Person
 from infra.local.stripe_account import SANDBOX_KEY
 from tests import clock
 from tests.browser import walk
-from tests.stack.running import Folder, Stack, until
+from tests.stack.running import ROOT, Folder, Stack, until
 
 pytestmark = pytest.mark.page
 
 VISA = "4242424242424242"
 FAILS_AT_RENEWAL = "4000000000000341"
-ANNUAL, QUARTERLY, SLOT = 58_800, 15_900, 4_900
+ANNUAL, QUARTERLY, SLOT, PACKAGE = 58_800, 15_900, 4_900, 5_000
 
 Picture = dict[str, Any]
 """What the account has, in the same words whoever tells it."""
@@ -218,11 +221,12 @@ def live(account: Account, look: Look) -> Picture:
     first_year_ends = subscribe(account, look)
     two_more = buy_and_lower_slots(account, look)
     survive_a_failing_card(account, look)
+    buy_credits(account)
     cancel_keep_and_change_cycle(account, look, first_year_ends)
     ended = cancel_for_good(account, look)
     months = [SLOT] * MONTHS_OF_ONE_SLOT
     assert sorted((status, total) for _, status, total in ended["invoices"]) == sorted(
-        ("paid", total) for total in (ANNUAL, QUARTERLY, 2 * SLOT, two_more, *months)
+        ("paid", total) for total in (ANNUAL, QUARTERLY, 2 * SLOT, two_more, PACKAGE, *months)
     )
     return ended
 
@@ -272,6 +276,12 @@ def survive_a_failing_card(account: Account, look: Look) -> None:
     until(lambda: not any(each["status"] == "open" for each in account.invoices()))
     assert {status for _, status, _ in agreed(account)["invoices"]} == {"paid"}
     look("Renews on", "0 of 1 slot in use")
+
+
+def buy_credits(account: Account) -> None:
+    choice = {"package": "credits_500"}
+    account.enter(account.command("POST", "/credits/checkout", choice)["url"], VISA)
+    until(lambda: account.billing()["credits"]["remaining"] == 500)
 
 
 def cancel_keep_and_change_cycle(account: Account, look: Look, year_ends: str) -> None:
@@ -331,6 +341,20 @@ def awkward(account: Account) -> Iterator[None]:
     account.order("deliveries", {"duplicate": False, "reorder": False})
 
 
+def the_ledger_is_proved(stack: Stack) -> None:
+    """By the stack's clock: the machine's is years behind what has happened."""
+    proof = subprocess.run(
+        [sys.executable, "-m", "infra.check_ledger", "--local"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "STATE": str(stack.folder.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert proof.returncode == 0, proof.stdout + proof.stderr
+    assert " 0 times something does not agree" in proof.stdout
+
+
 def test_a_year_in_which_everything_happens(account: Account, visit: Page) -> None:
     def look(plan: str, slots: str | None) -> None:
         walk.show(visit, account.stack, account.manager)
@@ -342,6 +366,7 @@ def test_a_year_in_which_everything_happens(account: Account, visit: Page) -> No
             expect(team).to_contain_text(slots)
 
     live(account, look)
+    the_ledger_is_proved(account.stack)
 
 
 @pytest.mark.usefixtures("awkward")
