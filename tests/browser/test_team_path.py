@@ -152,8 +152,8 @@ def test_credits_are_bought_confirmed_and_sent_and_both_see_it_in_their_logs(
     with visit.expect_download() as downloading:
         log.get_by_role("button", name="Download CSV").click()
     [_, sent, bought] = downloading.value.path().read_text().splitlines()
-    assert f"transfer,150,{team.manager.email},{mia.email}" in sent
-    assert f"grant,500,,{team.manager.email}" in bought
+    assert f"Sent,150,{team.manager.email},{mia.email}" in sent
+    assert f"Bought,500,,{team.manager.email}" in bought
 
     walk.show(visit, stack, mia)
     expect(walk.region(visit, "Your credits")).to_contain_text("Yours to use150")

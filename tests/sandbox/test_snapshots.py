@@ -1,5 +1,7 @@
 """Everything kept as it is, and gone back to."""
 
+import time
+
 from tests.sandbox.shop import Shop
 
 
@@ -37,6 +39,16 @@ def test_the_clock_goes_back_too(own_shop: Shop) -> None:
     assert len(own_shop.stripe.invoices.list().data) == 1
     own_shop.order("clock", {"advance": "P1M"})
     assert len(own_shop.stripe.invoices.list().data) == 2
+
+
+def test_the_time_that_passes_meanwhile_does_not_count(own_shop: Shop) -> None:
+    keep(own_shop, "then")
+    before = own_shop.customer()
+    time.sleep(2.1)
+    made_before = own_shop.stripe.customers.retrieve(before).created
+    restore(own_shop, "then")
+    made = own_shop.stripe.customers.retrieve(own_shop.customer()).created
+    assert made - made_before <= 1
 
 
 def test_what_was_never_kept_is_refused(own_shop: Shop) -> None:

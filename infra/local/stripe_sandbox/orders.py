@@ -38,7 +38,7 @@ def move_clock(sandbox: Sandbox, order: Body) -> Body:
 
 
 def keep_snapshot(sandbox: Sandbox, name: str) -> Body:
-    sandbox.store.keep(name)
+    sandbox.keep_snapshot(name)
     return {"kept": name} | read_clock(sandbox)
 
 

@@ -99,11 +99,16 @@ class Sandbox:
             self.deliveries.wait(max(0.0, deadline - time.monotonic()), retries=True)
             return self.work(lambda world: _events_since(world, before))
 
+    def keep_snapshot(self, name: str) -> None:
+        """Keep everything as it is under `name`, and the time."""
+        self.store.set("kept_at", float(self.now()))
+        self.store.keep(name)
+
     def restore(self, name: str) -> None:
-        """Back to what was kept under `name`, its clock too. Raises KeyError."""
+        """Go back to what was kept under `name`, at the second at which it was. Raises KeyError."""
         with self._moving:
             self.store.restore(name)
-            self._offset = float(self.store.setting("offset", 0.0))
+            self._set(int(float(self.store.setting("kept_at", 0.0))))
         self.faults = Faults()
         self.wake()
 
