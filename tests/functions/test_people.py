@@ -161,6 +161,44 @@ def test_who_comes_back_with_a_new_address_finds_their_credits(team: Product) ->
     assert slots(team) == (1, 1, 0, 0)
 
 
+def test_a_refused_call_costs_nobody_their_invitation(team: Product) -> None:
+    member = join(team)
+    remove(team, member)
+    invite(team, NEW)
+    who = claims(NEW, "user-mia")
+    for route in ("GET /credits", "GET /entitlements"):
+        assert team.call(route, claims=who).code == "membership_inactive"
+    assert slots(team) == (1, 1, 1, 0)
+    assert accept(team, NEW, subject="user-mia").json["id"] == member
+
+
+def test_who_waits_for_a_slot_accepts_an_invitation_of_a_new_address(team: Product) -> None:
+    bea(team)
+    left, new = claims("bea@acme.test"), "bea.new@acme.test"
+    wallet(team, left)
+    invite(team, new)
+    wallet(team, claims(new, "user-bea"))
+    assert slots(team) == (1, 1, 1, 0)
+    joined = accept(team, new, subject="user-bea").json
+    assert (joined["id"], joined["status"]) == ("user-bea", "active")
+    assert slots(team) == (1, 1, 0, 0)
+
+
+def test_who_is_invited_at_an_address_they_had_comes_back_with_another(team: Product) -> None:
+    member = join(team)
+    remove(team, member)
+    assert invite(team, MIA).json["id"] == member
+    back = accept(team, NEW, subject="user-mia").json
+    assert (back["id"], back["email"], back["status"]) == (member, NEW, "active")
+    assert slots(team) == (1, 1, 0, 0)
+
+
+def test_who_manages_no_more_is_not_let_in_without_an_invitation(team: Product) -> None:
+    bea(team)
+    assert accept(team, "bea@acme.test").code == "invitation_not_found"
+    assert person(team, "user-bea")["role"] == "manager"
+
+
 def test_another_manager_takes_off_one_who_has_left(team: Product) -> None:
     bea(team)
     grant(team, 100)

@@ -23,6 +23,8 @@ from billing.domain.members import (
 from billing.domain.text import composed, disguises
 
 _NAME_LENGTH = 100
+LET_IN = (MemberStatus.ACTIVE, MemberStatus.WAITING)
+"""Who waits for a slot sees their own credits, and uses nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +62,15 @@ def person_of(team: Team, subject: str) -> Member | None:
 def arrived(team: Team, claims: Claims) -> Change | None:
     """Take over what the token says; None where it is so already.
 
-    Raises NotAllowed `membership_inactive` for a member whom nobody knows.
+    Raises NotAllowed `membership_inactive` for a member whom nobody knows, or who is in no more.
     """
     present = person_of(team, claims.subject)
     if claims.role is Role.MANAGER:
         wanted = _as_manager(team, present, claims)
-    elif present is None:
-        raise not_active()
-    else:
+    elif present is not None and present.status in LET_IN:
         wanted = _as_member(present)
+    else:
+        raise not_active()
     wanted = replace(
         wanted,
         subject=claims.subject,
@@ -83,18 +85,24 @@ def arrived(team: Team, claims: Claims) -> Change | None:
 
 
 def accepted(team: Team, claims: Claims, now: datetime) -> Change | None:
-    """Let the bearer in by the invitation of their verified address; None if they are in already.
+    """Let the bearer in by their invitation; None if they are in already.
 
-    The invitation holds its slot, so there is always room. Who has been in the team before gets
-    their own row and wallet back, whatever the address; somebody else's stay theirs. Raises
-    NotFound `invitation_not_found`, Conflict `invitation_expired`, `already_accepted`.
+    It is the invitation of their verified address, or of one they had in the team. It holds its
+    slot, so there is always room. Who has been in the team before gets their own row and wallet
+    back, whatever the address; somebody else's stay theirs. Raises NotFound
+    `invitation_not_found`, Conflict `invitation_expired`, `already_accepted`, `already_member`.
     """
     present, invited = person_of(team, claims.subject), person_at(team, claims.email)
-    if present is not None and present.status is MemberStatus.ACTIVE:
+    active = present is not None and present.status is MemberStatus.ACTIVE
+    if present is not None and active and present.role is Role.MEMBER:
         if invited is None or invited is present:
             return None
         if invited.status is not MemberStatus.INVITED:
             raise Conflict("already_member", "You are a member already, by another address.")
+    if invited is None and not active:
+        invited = present
+    elif invited is present and active:
+        invited = None
     invited = _open(invited, now)
     joining = present or _own_row(team, invited, claims)
     joined = replace(
@@ -150,12 +158,7 @@ def _as_member(present: Member) -> Member:
     """Who managed and does no more has no slot until a manager gives them one."""
     if present.role is Role.MEMBER:
         return present
-    active = present.status is MemberStatus.ACTIVE
-    return replace(
-        present,
-        role=Role.MEMBER,
-        status=MemberStatus.WAITING if active else present.status,
-    )
+    return replace(present, role=Role.MEMBER, status=MemberStatus.WAITING)
 
 
 def _name(member: Member, claims: Claims) -> str:
@@ -165,11 +168,12 @@ def _name(member: Member, claims: Claims) -> str:
 
 
 def _with_address(team: Team, wanted: Member) -> Change:
-    """`wanted` as written, and an invitation of the same address, which is theirs, withdrawn."""
+    """`wanted` as written. Once they are in, an invitation of their address is withdrawn."""
     others = [
         _given_up(each)
         for each in team.members.values()
-        if each.id != wanted.id
+        if wanted.status is MemberStatus.ACTIVE
+        and each.id != wanted.id
         and each.status is MemberStatus.INVITED
         and normalized_email(each.email) == wanted.email
     ]

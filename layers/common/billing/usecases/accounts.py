@@ -8,7 +8,7 @@ from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.transaction import Transaction, unavailable
 from billing.domain import people
 from billing.domain.access import access_at
-from billing.domain.account import Account, Member, MemberStatus, Role
+from billing.domain.account import Account, Member, Role
 from billing.domain.errors import Conflict
 from billing.domain.members import Change, Team
 from billing.domain.people import Claims
@@ -41,7 +41,7 @@ def arrive(account: str, claims: Claims, now: datetime, *, consistent: bool = Tr
         if change is None and not _begins(rows, claims):
             present = people.person_of(rows.team, claims.subject)
             assert present is not None
-            return Present(rows, _let_in(present))
+            return Present(rows, present)
         _take_over(account, claims, now)
         consistent = True
     raise unavailable()
@@ -74,13 +74,6 @@ def _put_account(write: Transaction, rows: AccountRows, claims: Claims, now: dat
         account = Account(id=rows.id, email=claims.email, created_at=now)
         accounts.put_account(write, account, version=0)
         accounts.list_ledger(write, rows.id)
-
-
-def _let_in(person: Member) -> Member:
-    """Who waits for a slot sees their own credits, and uses nothing."""
-    if person.status in (MemberStatus.ACTIVE, MemberStatus.WAITING):
-        return person
-    raise people.not_active()
 
 
 def require_access(rows: AccountRows, grace: timedelta, now: datetime) -> None:

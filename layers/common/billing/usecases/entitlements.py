@@ -9,10 +9,8 @@ from billing.domain.access import Access, access_at, unlimited_at
 from billing.domain.account import MemberStatus, Role
 from billing.domain.catalog import Kind
 from billing.domain.credits import Wallet
-from billing.domain.people import Claims, not_active
+from billing.domain.people import LET_IN, Claims, not_active
 from billing.usecases.accounts import arrive
-
-_LET_IN = (MemberStatus.ACTIVE, MemberStatus.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ def entitlement_of(account: str, claims: Claims, grace: timedelta, now: datetime
     if known is None or not _agrees(known, claims):
         person = arrive(account, claims, now).person
         known = SignIn(person.id, person.role, person.status, person.email)
-    if known.status not in _LET_IN:
+    if known.status not in LET_IN:
         raise not_active()
     paid = accounts.load_paid(account)
     access = access_at(now, paid.base, grace)
