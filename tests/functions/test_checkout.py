@@ -226,6 +226,18 @@ def test_a_failure_that_stripe_keeps_under_the_key_does_not_lock_the_account_out
     assert len(product.customers()) == 1
 
 
+def test_a_manager_whose_address_changed_meanwhile_makes_no_second_customer(
+    product: Product,
+) -> None:
+    product.order_faults([("POST", "/v1/customers", "timeout_after")] * 3)
+    assert product.open_checkout("one").code == "stripe_unavailable"
+    renamed: dict[str, str | None] = {"email": "ana.new@acme.test"}
+    for _ in range(2):
+        opened = product.open_checkout("one", claims=renamed)
+    assert opened.status == 201
+    assert len(product.customers()) == 1
+
+
 def test_a_reservation_whose_parameters_changed_meanwhile_is_opened_all_the_same(
     product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:

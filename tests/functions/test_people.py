@@ -199,6 +199,16 @@ def test_who_manages_no_more_is_not_let_in_without_an_invitation(team: Product) 
     assert person(team, "user-bea")["role"] == "manager"
 
 
+def test_receipts_follow_the_manager_to_whom_they_went(team: Product) -> None:
+    who = bea(team)
+    for subject, email in ((ANA, "ana.new@acme.test"), ("user-bea", "bea.new@acme.test")):
+        call = team.call("GET /billing", claims={**who, "sub": subject, "email": email})
+        assert call.status == 200
+    account = accounts.load(team.account).account
+    assert account is not None
+    assert account.email == "ana.new@acme.test"
+
+
 def test_another_manager_takes_off_one_who_has_left(team: Product) -> None:
     bea(team)
     grant(team, 100)
