@@ -1,5 +1,6 @@
 """What every list takes to be narrowed by: limits and times, also where they make no sense."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -158,7 +159,7 @@ def test_a_fraction_of_a_second_neither_drops_nor_doubles_an_entry(
     def summed(**query: str) -> int:
         return len(account.call("GET /credits/usage", query=query).json["items"])
 
-    later = rfc3339(entry.at.replace(year=entry.at.year + 1))
+    later = rfc3339(entry.at + timedelta(days=365))
     for count in (shown, summed):
         assert count(to=time) == before
         assert count(**{"from": time, "to": later}) == after
