@@ -70,15 +70,19 @@ def our_errors() -> Iterator[None]:
             raise NotFound("not_at_stripe", "Stripe does not know this.") from error
         raise
     except stripe.StripeError as error:
-        raise _as_ours(error) from error
+        ours = _as_ours(error)
+        if ours is None:
+            raise
+        raise ours from error
 
 
-def _as_ours(error: stripe.StripeError) -> Exception:
+def _as_ours(error: stripe.StripeError) -> Unavailable | None:
+    """None for an answer that trying again would not change."""
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
         alert("Stripe refuses our key")
     if error.http_status is not None and error.http_status >= 500:
         return KeySpent(*_NO_ANSWER)
-    return unavailable() if error.http_status == 409 else error
+    return unavailable() if error.http_status == 409 else None
 
 
 def unavailable() -> Unavailable:
