@@ -69,12 +69,12 @@ export function askToCancel(service, billing, home) {
 }
 
 async function orderCancellation(service, reason, comment, keeps) {
-  const told = {
+  const body = {
     ...(reason && { reason }),
     ...(comment && { comment }),
     ...(keeps && { keep_slots: true }),
   };
-  const ends = await service.order("POST", "/subscription/cancel", told);
+  const ends = await service.order("POST", "/subscription/cancel", body);
   await service.changed(["Your subscription is canceled.", ...lastDays(ends), billedText(ends.charges)].join(" "));
 }
 

@@ -108,8 +108,8 @@ export class PlanSection {
     if (!ends) return null;
     const charges = subscription.charges ?? [];
     const parts = [
-      partEnd("Your slots", slots?.ends_at, ends),
-      partEnd("DataUnlimited", addOns?.data_unlimited?.ends_at, ends),
+      partEnd("Your slots end", "Your slots ended", slots?.ends_at, ends),
+      partEnd("DataUnlimited ends", "DataUnlimited ended", addOns?.data_unlimited?.ends_at, ends),
     ];
     const text = ["Everything works until then. ", ...parts, billedText(charges)];
     const keep = this.#orderButton("Keep my subscription", {
@@ -205,6 +205,35 @@ function priceLine({ price, cycle }) {
     h("strong", {}, money(price, { round: true })),
     ` ${CYCLES[cycle]?.per ?? ""}`,
   );
+}
+
+function facts(subscription) {
+  const { cycle, pending_cycle: pending, renews_at: renews, ends_at: ends } = subscription;
+  const { next_charge: charge, monthly_total: monthly, card } = subscription;
+  const following = pending && detail("then ", CYCLES[pending].name.toLowerCase());
+  return h(
+    "dl",
+    { class: "facts" },
+    fact("Billing cycle", CYCLES[cycle]?.name, following),
+    ends ? fact("Ends on", dayOf(ends)) : fact("Renews on", renews && dayOf(renews)),
+    charge && fact("Next charge", money(charge), detail("on ", dayOf(charge.at)), chargeParts(charge)),
+    monthly && fact("Total per month", `≈ ${money(monthly, { round: true })}`),
+    ends && !charge && fact("Next charge", "None"),
+    fact("Payment card", card ? cardText(card) : "None on file"),
+  );
+}
+
+/** What a charge is made of, where it is more than the plan. */
+function chargeParts({ items, currency, estimated_at: estimated }) {
+  if (items.length === 1 && items[0].kind === "subscription") return null;
+  const parts = items.map(({ kind, amount }) => `${PARTS[kind]} ${money({ amount, currency })}`);
+  return detail(parts.join(" · "), estimated && [", estimated on ", dayOf(estimated)]);
+}
+
+function partEnd(ends, ended, at, planEnds) {
+  if (!at) return "";
+  if (at === planEnds) return `${ends} on the same day. `;
+  return [`${at < new Date().toISOString() ? ended : ends} on `, dayOf(at), ". "];
 }
 
 function facts(subscription) {

@@ -138,7 +138,8 @@ async def _save_what_changes(front: Front) -> None:
 
 
 def _states() -> dict[str, Any]:
-    """Return a copy of each service's state, but for one that threads of its own keep changing."""
+    """Return a copy of each service's state. One whose own threads change it at each try is left
+    out; the copy on disk stays as it was."""
     from ministack.app import _build_persistence_save_dict
 
     found: dict[str, Any] = {}
