@@ -3,12 +3,11 @@
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests import clock, dates
+from tests import clock
 from tests.dates import DATES, ROOT, Date, Unable
 
 CROSSED = timedelta(seconds=30)
@@ -54,11 +53,6 @@ def test_where_faketime_is_missing_that_is_said() -> None:
     )
     assert run.returncode == 1
     assert run.stderr == "faketime is not installed. On Debian: apt install faketime\n"
-
-
-def test_every_path_that_is_left_out_is_there() -> None:
-    named = [*dates.PLAYED, *(f"tests/{path}" for path in dates.NOT_PLAYED)]
-    assert [each for each in named if not Path(ROOT, each).exists()] == []
 
 
 def test_the_next_day_of_a_name_is_noon_and_after() -> None:
