@@ -1,12 +1,16 @@
 """POST /subscription/checkout."""
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from billing.adapters.stripe import gateway
+from billing.adapters.stripe.client import client, our_errors
 from billing.adapters.stripe.snapshots import noted
+from billing.domain.account import Account
 from billing.domain.errors import Unavailable
+from tests.functions.planted import caught
 from tests.functions.product import BANK_DEBIT, Product
 
 
@@ -238,6 +242,16 @@ def test_a_manager_whose_address_changed_meanwhile_makes_no_second_customer(
     assert len(product.customers()) == 1
 
 
+def test_two_accounts_whose_manager_has_one_address_are_two_customers(product: Product) -> None:
+    """Who manages two teams signs in to both with it."""
+    other = product.beside(f"{product.account}-2")
+    for each in (product, other):
+        opened = each.open_checkout(claims={"email": "ana@acme.test"})
+        assert opened.status == 201, opened.text
+        [customer] = each.customers()
+        assert customer.email == "ana@acme.test"
+
+
 def test_a_reservation_whose_parameters_changed_meanwhile_is_opened_all_the_same(
     product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,3 +287,16 @@ def test_the_page_of_a_customer_deleted_at_stripe_is_not_handed_out_again(
     product.at_stripe.v1.customers.delete(product.customers()[0].id)
     product.catch_up()
     assert product.open_checkout("two").json["url"] != first
+
+
+def _named_by_its_address(account: Account) -> str:
+    wanted: Any = {"email": account.email, "metadata": {"account_id": account.id}}
+    with our_errors():
+        key = f"customer-{account.email}"
+        return client().v1.customers.create(wanted, {"idempotency_key": key}).id
+
+
+test_a_customer_named_by_its_address_is_seen = caught(
+    test_two_accounts_whose_manager_has_one_address_are_two_customers,
+    patch.object(gateway, "create_customer", _named_by_its_address),
+)

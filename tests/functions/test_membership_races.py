@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -11,6 +12,7 @@ from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
 from billing.domain.rate_limits import ADDRESSES_AN_HOUR, SENDS_A_DAY
 from billing.domain.subscription import Status, Subscription
 from tests.factories import subscription
+from tests.functions.planted import caught
 from tests.functions.product import Product
 from tests.functions.team import (
     BEN,
@@ -179,3 +181,19 @@ def test_a_command_that_is_overtaken_every_time_gives_up_and_says_so(
     monkeypatch.setattr(Transaction, "commit", overtaken)
     answer = invite(team)
     assert (answer.status, answer.code, answer.headers["retry-after"]) == (503, "busy", "2")
+
+
+def _over_whatever_is_there(self: Transaction, item: Any, *, version: int) -> None:
+    if item["sk"] == "SLOTS":
+        self.ensure({**item, "version": version + 1})
+    else:
+        _replace(self, item, version=version)
+
+
+_replace = Transaction.replace
+
+test_an_invitation_that_does_not_ask_for_its_slot_is_seen = caught(
+    test_one_slot_left_and_two_invitations_one_wins,
+    patch.object(Transaction, "replace", _over_whatever_is_there),
+    point=before_it_is_written,
+)

@@ -2,16 +2,21 @@
 
 import random
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.adapters.stripe import payments
 from billing.adapters.stripe.snapshots import noted
-from billing.domain.credits import EntryKind
+from billing.domain.credits import Entry, EntryKind
 from billing.domain.errors import Unavailable
+from billing.domain.purchases import Payment
 from billing.domain.subscription import Status
+from billing.http import Request
+from billing.usecases import purchases as recording
 from tests.factories import subscription
+from tests.functions.planted import caught, fetching_first
 from tests.functions.product import BANK_DEBIT, Product
 from tests.functions.purse import ANA, buy, entries, open_page, order, send, wallet
 from tests.functions.team import join, record, slots_subscription
@@ -387,3 +392,32 @@ def test_the_lines_of_an_invoice_sum_to_its_total_exactly(shop: Product) -> None
     for invoice in found:
         lines = sum(line["total"]["amount"] for line in invoice["lines"])
         assert lines == invoice["total"]["amount"]
+
+
+def _rounded_up(self: Payment, amount: int) -> int:
+    return -(-self.credits * min(amount, self.amount) // (self.amount or 1))
+
+
+def _counting_itself(rows: Any, granted: Entry, payment: Payment, *more: Any) -> int:
+    return max(0, _left(rows, granted, payment, *more) - granted.credits)
+
+
+_left = recording._left
+_record = fetching_first(payments, "payment_of")(recording.record_purchase)
+
+test_a_payment_fetched_before_its_row_is_read_is_seen = caught(
+    test_who_saw_a_refund_before_it_failed_records_it_no_more,
+    patch.object(recording, "record_purchase", _record),
+)
+test_a_share_of_a_refund_that_is_rounded_up_is_seen = caught(
+    test_partial_refunds_claw_back_their_share_and_all_of_them_everything,
+    patch.object(Payment, "_share", _rounded_up),
+)
+test_a_dispute_that_counts_its_own_grant_is_seen = caught(
+    test_a_dispute_opened_freezes_it_does_not_debit,
+    patch.object(recording, "_left", _counting_itself),
+)
+test_a_command_that_is_anybodys_who_has_its_key_is_seen = caught(
+    test_another_manager_does_not_get_the_page_whose_credits_are_the_first_ones,
+    patch.object(Request, "fingerprint", lambda self, about=None: str(about or self.json())),
+)

@@ -1,10 +1,15 @@
 """The scheduled reconciler."""
 
+from datetime import timedelta
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import reconcile
+from billing import runtime
 from billing.adapters.dynamodb import marks
+from billing.usecases import reconciliation
 from tests.factories import event_file
+from tests.functions.planted import caught
 from tests.functions.product import Product
 
 
@@ -44,3 +49,17 @@ def test_a_run_that_was_cut_off_is_continued(product: Product) -> None:
     product.catch_up()
     assert marks.reconciled_until() != before
     assert product.billing()["subscription"]["status"] == "active"
+
+
+def test_what_happens_while_our_clock_is_ahead_of_stripes_is_found(product: Product) -> None:
+    """Stripe stamps an event by its own clock, and lists some a little late."""
+    ahead = runtime.now() + timedelta(minutes=30)
+    reconciliation.reconcile(ahead, lambda: True)
+    product.subscribe()
+    assert reconciliation.reconcile(ahead + timedelta(minutes=1), lambda: True) > 0
+
+
+test_a_reconciler_that_does_not_look_back_is_seen = caught(
+    test_what_happens_while_our_clock_is_ahead_of_stripes_is_found,
+    patch.object(reconciliation, "_OVERLAP", timedelta()),
+)

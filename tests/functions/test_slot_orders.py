@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -19,6 +20,7 @@ from billing.domain.slots import Quote
 from billing.domain.subscription import Status
 from billing.usecases import slot_prices
 from billing.usecases import slots as usecase
+from tests.functions.planted import caught, nothing
 from tests.functions.product import Answer, Begin, Product
 from tests.functions.slots_page import (
     at_stripe,
@@ -391,3 +393,10 @@ def _until_answered(product: Product, wanted: int, key: str) -> Answer:
         if answer.status != 503:
             break
     return answer
+
+
+test_an_order_that_does_not_ask_for_its_base_is_seen = caught(
+    test_a_subscription_that_is_cancelled_meanwhile_buys_no_slots,
+    patch.object(Transaction, "unchanged", nothing),
+    point=BEFORE_THE_ORDER_IS_RESERVED[2],
+)

@@ -2,11 +2,15 @@
 
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from billing.adapters.stripe import slots as stripe_slots
 from billing.adapters.stripe.snapshots import noted
 from billing.domain.times import parse_rfc3339
+from billing.usecases import fulfilment
+from tests.functions.planted import caught, nothing
 from tests.functions.product import FAILS_AT_RENEWAL, Begin, Product
 from tests.functions.slots_page import (
     ALWAYS_3DS,
@@ -48,7 +52,8 @@ def test_more_slots_are_charged_by_the_second_exactly_as_quoted(shop: Product) -
     offer = preview(shop, 5).json
     shop.advance("PT10M")
     answer = put(shop, 5, offer["quote"])
-    assert (answer.status, answer.json["purchased"]) == (200, 5)
+    assert answer.status == 200, answer.text
+    assert answer.json["purchased"] == 5
     assert offer["from_next_renewal"]["amount"] == 5 * 4900
     assert offer["effective_at"] == answer.json["renews_at"]
     assert invoices(shop) == [14700, offer["due_now"]["amount"]]
@@ -258,3 +263,13 @@ def test_yen_are_never_multiplied_by_100_prorations_included(product: Product) -
     assert invoices(product) == [charged, offer["due_now"]["amount"]]
     put(product, 1)
     assert preview(product, 5).json["due_now"]["amount"] in range(300, 361)
+
+
+test_an_order_that_has_the_key_of_every_other_one_is_seen = caught(
+    test_more_slots_are_charged_by_the_second_exactly_as_quoted,
+    patch.object(stripe_slots, "_key", lambda change: f"slots-{change.attempt}"),
+)
+test_a_late_order_that_does_not_follow_the_base_is_seen = caught(
+    test_slots_paid_for_after_the_subscription_was_cancelled_end_with_it,
+    patch.object(fulfilment, "follow_base", nothing),
+)

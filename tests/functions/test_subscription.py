@@ -1,11 +1,13 @@
 """Cycle, card, cancel, keep; paying an open invoice."""
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from billing.adapters.stripe import changes, endings
 from billing.domain.errors import Unavailable
+from tests.functions.planted import caught, nothing
 from tests.functions.product import FAILS_AT_RENEWAL, VISA, Begin, Product
 
 NEEDS_3DS = "4000002500003155"
@@ -366,3 +368,8 @@ def test_a_cancellation_that_is_resumed_meanwhile_says_so(
     monkeypatch.setattr(endings, "end_with_period", overtaken)
     answer = subscribed.command("POST /subscription/cancel")
     assert (answer.status, answer.code) == (409, "changed_meanwhile")
+
+
+test_a_card_that_is_the_customers_only_is_seen = caught(
+    test_a_new_card_pays_from_now_on, patch.object(changes, "_pay_with", nothing)
+)

@@ -4,17 +4,21 @@ import base64
 import random
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import pytest
 
+import webhook_process
 from billing.adapters import queue, secrets
 from billing.adapters.dynamodb import marks
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.adapters.stripe import gateway
 from billing.domain.errors import Unavailable
 from billing.domain.subscription import Status
+from billing.usecases import fulfilment
 from tests.factories import api_event
+from tests.functions.planted import caught, fetching_first
 from tests.functions.product import BANK_DEBIT, Product
 from webhook_receive import api as receiver
 
@@ -312,3 +316,11 @@ def test_a_customer_deleted_at_stripe_has_no_access_any_more(product: Product) -
     product.catch_up()
     assert product.billing()["access"]["state"] == "ended"
     assert product.open_checkout("again").status == 201
+
+
+_fetching_first = fetching_first(gateway, "subscription")(fulfilment.record_subscription)
+
+test_a_subscription_fetched_before_its_row_is_read_is_seen = caught(
+    test_a_writer_that_fetched_earlier_never_overwrites_a_later_one,
+    patch.dict(webhook_process.HANDLERS, {"customer.subscription.created": _fetching_first}),
+)
