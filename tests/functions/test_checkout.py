@@ -10,8 +10,8 @@ from billing.adapters.stripe.client import client, our_errors
 from billing.adapters.stripe.snapshots import noted
 from billing.domain.account import Account
 from billing.domain.errors import Unavailable
-from tests.functions.planted import caught
 from tests.functions.product import BANK_DEBIT, Product
+from tests.planted import caught
 
 
 def test_the_manager_gets_a_page_to_pay_on(product: Product) -> None:

@@ -12,7 +12,6 @@ from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
 from billing.domain.rate_limits import ADDRESSES_AN_HOUR, SENDS_A_DAY
 from billing.domain.subscription import Status, Subscription
 from tests.factories import subscription
-from tests.functions.planted import caught
 from tests.functions.product import Product
 from tests.functions.team import (
     BEN,
@@ -24,6 +23,7 @@ from tests.functions.team import (
     slots,
     slots_subscription,
 )
+from tests.planted import caught
 
 Point = Callable[[pytest.MonkeyPatch, Callable[[], None]], None]
 

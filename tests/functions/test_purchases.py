@@ -16,10 +16,10 @@ from billing.domain.subscription import Status
 from billing.http import Request
 from billing.usecases import purchases as recording
 from tests.factories import subscription
-from tests.functions.planted import caught, fetching_first
 from tests.functions.product import BANK_DEBIT, Product
 from tests.functions.purse import ANA, buy, entries, open_page, order, send, wallet
 from tests.functions.team import join, record, slots_subscription
+from tests.planted import caught, fetching_first
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from billing import runtime
 from billing.adapters.dynamodb import marks
 from billing.usecases import reconciliation
 from tests.factories import event_file
-from tests.functions.planted import caught
 from tests.functions.product import Product
+from tests.planted import caught
 
 
 def run(milliseconds_left: int = 300_000) -> int:

@@ -20,7 +20,6 @@ from billing.domain.slots import Quote
 from billing.domain.subscription import Status
 from billing.usecases import slot_prices
 from billing.usecases import slots as usecase
-from tests.functions.planted import caught, nothing
 from tests.functions.product import Answer, Begin, Product
 from tests.functions.slots_page import (
     at_stripe,
@@ -33,6 +32,7 @@ from tests.functions.slots_page import (
     subscribe,
 )
 from tests.functions.team import BEN, MIA, invite, join
+from tests.planted import caught, nothing
 
 Meanwhile = Callable[[], None]
 Point = Callable[[pytest.MonkeyPatch, Meanwhile], None]

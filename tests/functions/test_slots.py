@@ -10,7 +10,6 @@ from billing.adapters.stripe import slots as stripe_slots
 from billing.adapters.stripe.snapshots import noted
 from billing.domain.times import parse_rfc3339
 from billing.usecases import fulfilment
-from tests.functions.planted import caught, nothing
 from tests.functions.product import FAILS_AT_RENEWAL, Begin, Product
 from tests.functions.slots_page import (
     ALWAYS_3DS,
@@ -26,6 +25,7 @@ from tests.functions.slots_page import (
     subscribe_in_yen,
 )
 from tests.functions.team import BEN, MIA, invite, join, remove
+from tests.planted import caught, nothing
 
 
 @pytest.fixture

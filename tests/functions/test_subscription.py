@@ -7,8 +7,8 @@ import pytest
 
 from billing.adapters.stripe import changes, endings
 from billing.domain.errors import Unavailable
-from tests.functions.planted import caught, nothing
 from tests.functions.product import FAILS_AT_RENEWAL, VISA, Begin, Product
+from tests.planted import caught, nothing
 
 NEEDS_3DS = "4000002500003155"
 

@@ -18,8 +18,8 @@ from billing.domain.errors import Unavailable
 from billing.domain.subscription import Status
 from billing.usecases import fulfilment
 from tests.factories import api_event
-from tests.functions.planted import caught, fetching_first
 from tests.functions.product import BANK_DEBIT, Product
+from tests.planted import caught, fetching_first
 from webhook_receive import api as receiver
 
 

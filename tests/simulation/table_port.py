@@ -14,6 +14,7 @@ from tests.simulation.store import Store, cancel
 REQUEST_LOST = "request lost"
 RESPONSE_LOST = "response lost"
 REPEATED = "sent twice"
+FAILED_LATE = "server error after it was done"
 THROTTLED = "throttled"
 CONFLICT = "transaction conflict"
 STALE = "stale read"
@@ -50,6 +51,7 @@ class TablePort:
                 REQUEST_LOST: _request_lost,
                 RESPONSE_LOST: _response_lost,
                 REPEATED: _repeated,
+                FAILED_LATE: failed_late,
                 THROTTLED: _throttled,
                 CONFLICT: lambda _: _conflict(len(asked["TransactItems"])),
             },
@@ -109,6 +111,13 @@ def _repeated(perform: Callable[[], Any]) -> Any:
     """botocore heard nothing and asked again, under the same token."""
     perform()
     return perform()
+
+
+def failed_late(perform: Callable[[], object]) -> NoReturn:
+    """A 500 does not say whether it was done, and may be asked again (DynamoDB Developer Guide,
+    Error handling): here by the function itself, once botocore's own tries are over."""
+    perform()
+    raise ClientError({"Error": {"Code": "InternalServerError", "Message": ""}}, "simulated")
 
 
 def _throttled(_: object) -> NoReturn:
