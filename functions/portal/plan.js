@@ -236,36 +236,6 @@ function partEnd(ends, ended, at, planEnds) {
   return [`${at < new Date().toISOString() ? ended : ends} on `, dayOf(at), ". "];
 }
 
-function facts(subscription) {
-  const { cycle, pending_cycle: pending, renews_at: renews, ends_at: ends } = subscription;
-  const { next_charge: charge, monthly_total: monthly, card } = subscription;
-  const following = pending && detail("then ", CYCLES[pending].name.toLowerCase());
-  return h(
-    "dl",
-    { class: "facts" },
-    fact("Billing cycle", CYCLES[cycle]?.name, following),
-    ends ? fact("Ends on", dayOf(ends)) : fact("Renews on", renews && dayOf(renews)),
-    charge && fact("Next charge", money(charge), detail("on ", dayOf(charge.at)), chargeParts(charge)),
-    monthly && fact("Total per month", `≈ ${money(monthly, { round: true })}`),
-    ends && !charge && fact("Next charge", "None"),
-    fact("Payment card", card ? cardText(card) : "None on file"),
-  );
-}
-
-/** What a charge is made of, where it is more than the plan. */
-function chargeParts({ items, currency, estimated_at: estimated }) {
-  if (items.length === 1 && items[0].kind === "subscription") return null;
-  const parts = items.map(({ kind, amount }) => `${PARTS[kind]} ${money({ amount, currency })}`);
-  return detail(parts.join(" · "), estimated && [", estimated on ", dayOf(estimated)]);
-}
-
-function partEnd(what, at, planEnds) {
-  if (!at) return "";
-  const verb = what.endsWith("s") ? ["end", "ended"] : ["ends", "ended"];
-  if (at === planEnds) return `${what} ${verb[0]} on the same day. `;
-  return [`${what} ${at < new Date().toISOString() ? verb[1] : verb[0]} on `, dayOf(at), ". "];
-}
-
 function fact(term, ...description) {
   const given = description.flat(2).filter(Boolean);
   return given.length > 0 && h("div", {}, h("dt", {}, term), h("dd", {}, given));
