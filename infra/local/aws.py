@@ -40,12 +40,10 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             self.requests += 1
-            if scope["server"][1] == self.api_port:
-                scope = _at_api_root(scope)
-            elif reason := foreign_name(scope) or from_a_page(scope):
+            is_for_api = scope["server"][1] == self.api_port
+            if reason := foreign_name(scope) or ("" if is_for_api else from_a_page(scope)):
                 return await refuse(send, reason)
-            else:
-                scope = _as_over_tls(scope)
+            scope = _at_api_root(scope) if is_for_api else _as_over_tls(scope)
         return await self.app(scope, receive, send)
 
 

@@ -102,6 +102,14 @@ def test_the_api_alone_answers_at_the_pages_port(stack: Stack) -> None:
     assert answer.status_code == 404
 
 
+def test_the_api_answers_by_the_names_of_loopback_only(stack: Stack) -> None:
+    def answered(name: str) -> int:
+        headers = {"host": f"{name}:{httpx.URL(stack.api).port}"}
+        return httpx.get(f"{stack.api}/health", headers=headers, timeout=60).status_code
+
+    assert [answered(name) for name in ("127.0.0.1", "localhost", "evil.test")] == [200, 200, 403]
+
+
 def test_a_host_page_may_call_across_origins_only_where_it_was_allowed(stack: Stack) -> None:
     def asked_by(origin: str) -> httpx.Response:
         headers = {"origin": origin, "access-control-request-method": "GET"}
