@@ -81,6 +81,12 @@ def test_everything_that_falls_due_on_one_day_is_one_charge() -> None:
     assert (due.at, due.money, due.estimated_at) == (base.period_end, Money(30400, "usd"), None)
 
 
+def test_the_plan_comes_first_whatever_was_bought_first() -> None:
+    due = due_next([slots(), subscription(period_end=slots().period_end)])
+    assert due is not None
+    assert list(due.parts) == ["subscription", "slots"]
+
+
 def test_what_falls_due_later_is_not_in_the_next_charge() -> None:
     due = due_next([subscription(period_end=at(2027, 11, 23)), slots()])
     assert due is not None

@@ -71,7 +71,8 @@ class NextCharge:
 
 def due_next(subscriptions: Iterable[Subscription]) -> NextCharge | None:
     """Return what is charged next for everything that renews; None where nothing does."""
-    due = [(each, charge) for each in subscriptions if (charge := next_charge(each)) is not None]
+    ordered = sorted(subscriptions, key=lambda each: list(Kind).index(each.kind))
+    due = [(each, charge) for each in ordered if (charge := next_charge(each)) is not None]
     if not due:
         return None
     first = min((charge for _, charge in due), key=lambda charge: charge.at)
