@@ -1,5 +1,6 @@
 """Who gets a mail about what happened, and that they get it once."""
 
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -225,6 +226,20 @@ def test_who_is_topped_up_hears_that_it_stopped_or_waits_as_long_as_that_is_so(
     tell(mailing, "top_up.stopped")
     tell(mailing, "top_up.waiting")
     assert received()[1:] == [(ana, "The automatic top-up has reached its limit")]
+
+
+def test_who_has_no_known_address_is_sent_nothing_about_their_wallet(mailing: Product) -> None:
+    rows = accounts.load(mailing.account)
+    write = Transaction()
+    version = rows.version_of(keys.member_key(mailing.account, ANA))
+    unknown = replace(rows.members[ANA], email="")
+    accounts.put_member(write, mailing.account, unknown, version=version)
+    write.commit()
+    chosen = TopUp(person=ANA).chosen(200, "credits_500", Money(10_000, "usd"))
+    low = switched_on(Wallet(person=ANA, balance=100), 200, "fall", NOON)
+    put(mailing, *waiting(chosen, low, NOON))
+    tell(mailing, "top_up.waiting")
+    assert not received()
 
 
 def put(product: Product, top_up: TopUp, wallet: Wallet, told: Told | None) -> None:

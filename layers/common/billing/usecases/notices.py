@@ -104,31 +104,29 @@ def _access_ended(heard: Heard, rows: AccountRows, setting: Setting) -> list[Not
 
 def _credits_low(heard: Heard, rows: AccountRows, setting: Setting) -> list[Notice]:
     """To whom the wallet belongs, unless it has been filled meanwhile."""
-    wallet = rows.wallets.get(str(heard.facts["wallet"]))
-    owner = rows.members.get(str(heard.facts["wallet"]))
-    if wallet is None or owner is None or not owner.email or not wallet.low:
+    person = str(heard.facts["wallet"])
+    wallet = rows.wallets.get(person)
+    if wallet is None or not wallet.low:
         return []
     mail = mails.credits_low(setting.sender, wallet.balance, wallet.alert_below)
-    return [Notice(recipient=owner.id, to=owner.email, mail=mail)]
+    return _to_owner(rows, person, mail)
 
 
 def _top_up_stopped(heard: Heard, rows: AccountRows, setting: Setting) -> list[Notice]:
     """To whom the wallet belongs, unless they have switched it on again."""
     person = str(heard.facts["wallet"])
-    owner, top_up = rows.members.get(person), rows.top_ups.get(person)
-    if owner is None or not owner.email or top_up is None or top_up.stopped is None:
+    top_up = rows.top_ups.get(person)
+    if top_up is None or top_up.stopped is None:
         return []
-    mail = mails.top_up_stopped(setting.sender, top_up.stopped)
-    return [Notice(recipient=owner.id, to=owner.email, mail=mail)]
+    return _to_owner(rows, person, mails.top_up_stopped(setting.sender, top_up.stopped))
 
 
 def _top_up_waiting(heard: Heard, rows: AccountRows, setting: Setting) -> list[Notice]:
     person = str(heard.facts["wallet"])
-    owner, top_up = rows.members.get(person), rows.top_ups.get(person)
-    if owner is None or top_up is None or top_up.cap is None or rows.wallets[person].fell is None:
+    top_up = rows.top_ups.get(person)
+    if top_up is None or top_up.cap is None or rows.wallets[person].fell is None:
         return []
-    mail = mails.top_up_waiting(setting.sender, heard.facts, top_up.cap)
-    return [Notice(recipient=owner.id, to=owner.email, mail=mail)]
+    return _to_owner(rows, person, mails.top_up_waiting(setting.sender, heard.facts, top_up.cap))
 
 
 def _invited(heard: Heard, rows: AccountRows, setting: Setting) -> list[Notice]:
@@ -180,6 +178,14 @@ def _to_managers(rows: AccountRows, mail: Mail) -> list[Notice]:
     if managers or rows.account is None or not rows.account.email:
         return managers
     return [Notice(recipient="account", to=rows.account.email, mail=mail)]
+
+
+def _to_owner(rows: AccountRows, person: str, mail: Mail) -> list[Notice]:
+    """To whom the wallet belongs, if their address is known."""
+    owner = rows.members.get(person)
+    if owner is None or not owner.email:
+        return []
+    return [Notice(recipient=owner.id, to=owner.email, mail=mail)]
 
 
 def _plan(rows: AccountRows) -> str:
