@@ -39,7 +39,7 @@ def run(milliseconds: int = 900_000) -> dict[str, int]:
 
 def tamper(product: Product, **numbers: int) -> None:
     write = Transaction()
-    write.set(keys.wallet_key(product.account, ANA), numbers, otherwise=LookupError(ANA))
+    write.set(keys.wallet_key(product.account, ANA), numbers, where={}, otherwise=LookupError(ANA))
     write.commit()
 
 

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 import webhook_process
 from billing import charge_views, runtime
-from billing.adapters.dynamodb import history, ledger, marks, purchases, wallets
+from billing.adapters.dynamodb import history, keys, ledger, marks, purchases, wallets
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
 from billing.adapters.stripe import endings, gateway, payments
 from billing.adapters.stripe import top_ups as charges
@@ -22,7 +22,7 @@ from billing.domain import credits, members, people
 from billing.domain import purchases as buying
 from billing.domain.access import Access, AccessState
 from billing.domain.account import CheckoutStatus, MemberStatus
-from billing.domain.credits import Cause, Hold, Movement, Wallet
+from billing.domain.credits import Cause, Entry, Hold, Movement, Wallet
 from billing.domain.top_ups import Hindrance, TopUp
 from billing.usecases import checkout as opening
 from billing.usecases import credits as sending
@@ -198,6 +198,13 @@ def _random_customer_key() -> Any:
     return patch.object(gateway, "create_customer", create)
 
 
+def _not_kept(cause: Cause, names: tuple[str, ...], refusal: Exception) -> Entry:
+    """As if each try were the first one, unless it was done."""
+    if any(ledger.outcome(cause.account, name) for name in names):
+        return sending._first(cause, names)
+    raise refusal
+
+
 def _nothing(*_: Any, **__: Any) -> None:
     return
 
@@ -252,11 +259,9 @@ def _keeping_access(whole: Any) -> Any:
     return access_at
 
 
-def _without_answer(whole: Any) -> Any:
-    def accept(*given: Any, **more: Any) -> None:
-        whole(*given, **{**more, "answer": None})
-
-    return accept
+def _without_answer(write: Transaction, account: str, command: Any, _: Any) -> None:
+    key = keys.command_key(account, command.id)
+    write.set(key, {"answer": None}, where={}, otherwise=LookupError())
 
 
 def _anew(session: str) -> str:
@@ -462,6 +467,12 @@ BUGS = (
         "credits",
         _in_two_commits(lambda write: "WALLET#" in _key_of(write)),
     ),
+    Bug(
+        "a refusal is not kept",
+        "holds",
+        _patched(sending, "_refused", _same(_not_kept)),
+        (("limit mia 10", "hold 7 mia", "hold 7 mia", "no limit mia"),),
+    ),
     Bug("the balance is not looked at", "credits", _without(credits, "_require")),
     Bug("one wallet is forgotten", "credits", _patched(ledger, "append", _one_wallet_only)),
     Bug(
@@ -602,7 +613,11 @@ BUGS = (
         _without(endings, "lower_quantity"),
         (("slots 1", "cancel, keeping slots"),),
     ),
-    Bug("the first answer is not kept", "life", _patched(marks, "accept_command", _without_answer)),
+    Bug(
+        "the first answer is not kept",
+        "life",
+        _patched(marks, "answer_command", _same(_without_answer)),
+    ),
     Bug("who has ended keeps access", "life", _patched(overview, "access_at", _keeping_access)),
     Bug(
         "another choice does not look for pages in the way",

@@ -312,7 +312,8 @@ class Cloud:
                 answer = Answer(found["statusCode"], content or {})
                 if answer.status < 500:
                     break
-            self.scheduler.clock += 2.0
+            told = found["headers"].get("retry-after") if found is not None else None
+            self.scheduler.clock += float(told or 2)
         self.scheduler.tell(f"  {route} {text} is answered {answer.status} {answer.code}")
         return answer
 

@@ -2,20 +2,19 @@
 
 from typing import Any
 
-from billing import settings
 from tests.simulation.cloud import Cloud
 from tests.simulation.commands import People
+from tests.simulation.entries import LEDGER, is_entry, written
 from tests.simulation.oracles import hold
 from tests.simulation.store import MAIN, Written
 from tests.simulation.table_port import decoded
 
-LEDGER = settings.ledger_table_name()
 _SIGNS = {"hold": -1, "clawback": -1, "spend": 0, "grant": 1, "return": 1}
 
 
 def entries_come_after_what_they_follow(commit: list[Written]) -> None:
     """The order of a log is by time and sequence: neither goes back in a wallet."""
-    entries = [decoded(row.after) for row in commit if row.table == LEDGER]
+    entries = written(commit)
     for row in commit:
         if row.table != MAIN or not row.sk.startswith("WALLET#") or row.before is None:
             continue
@@ -61,7 +60,7 @@ def _order_of_effect(cloud: Cloud, account: str) -> dict[str, tuple[int, int]]:
     return {
         row.after["id"]["S"]: (row.commit, place)
         for place, row in enumerate(cloud.store.log)
-        if row.table == LEDGER and row.after["account"]["S"] == account
+        if row.table == LEDGER and is_entry(row.after) and row.after["account"]["S"] == account
     }
 
 

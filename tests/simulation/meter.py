@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from billing import settings
 from billing.domain.events import STRIPE
 from tests.simulation.cloud import Cloud
+from tests.simulation.entries import in_store, written
 from tests.simulation.oracles import hold
 from tests.simulation.store import MAIN, Written
 from tests.simulation.table_port import decoded
 
-LEDGER = settings.ledger_table_name()
 _NOTHING: dict[str, Any] = {"balance": 0, "alert_below": 0, "limit": None}
 
 
@@ -23,7 +22,7 @@ class Meter:
         self._low: dict[str, bool] = {}
 
     def look_at(self, commit: list[Written]) -> None:
-        entries = [decoded(row.after) for row in commit if row.table == LEDGER]
+        entries = written(commit)
         told = [decoded(row.after) for row in commit if row.pk.endswith("#HISTORY")]
         for row in commit:
             if row.table == MAIN and row.sk.startswith("WALLET#"):
@@ -85,7 +84,7 @@ class Meter:
         self._low[person] = low
 
     def _settled(self, account: str, name: str) -> None:
-        entries = [decoded(row) for row in self._cloud.store.rows(LEDGER).values()]
+        entries = in_store(self._cloud.store)
         held = next(each["credits"] for each in entries if each["id"] == name)
         done = sum(
             each["credits"] for each in entries if each["reference"] == name and _settles(each)

@@ -9,18 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from billing import settings
 from billing.domain.events import STRIPE
 from billing.domain.rate_limits import SENDS_A_DAY
 from billing.domain.times import from_epoch, rfc3339
 from infra.local.stripe_sandbox.state import Body
+from tests.simulation import entries
 from tests.simulation.cloud import Beginning, Cloud
 from tests.simulation.commands import Done, People, of
 from tests.simulation.expressions import Row
 from tests.simulation.store import MAIN, Written
 from tests.simulation.table_port import decoded
 
-LEDGER = settings.ledger_table_name()
 LIVE = ("trialing", "active", "past_due", "unpaid", "paused")
 COUNTED = ("invited", "active")
 LATE = "a top-up does not come to its end"
@@ -74,10 +73,10 @@ class Watcher:
                 self._sign_in(row)
             if row.after.get("event", {}).get("S") == "member.invited":
                 self._invitation(row)
-        entries = [decoded(row.after) for row in commit if row.table != MAIN]
+        moved = entries.written(commit)
         wallets = [row for row in main if row.sk.startswith("WALLET#")]
-        if entries or wallets:
-            self._credits(entries, wallets)
+        if moved or wallets:
+            self._credits(moved, wallets)
         for look in self._others:
             look(commit)
 
@@ -128,9 +127,9 @@ class Watcher:
         )
         hold("what a sign-in leads to is the person's row", agrees, f"{subject}: {found}")
 
-    def _credits(self, entries: list[Any], wallets: list[Written]) -> None:
+    def _credits(self, written: list[Any], wallets: list[Written]) -> None:
         """Every number of a wallet is the sum of its entries, and nothing appears or is gone."""
-        moved = {person for each in entries for person in (each["source"], each["target"])}
+        moved = {person for each in written for person in (each["source"], each["target"])}
         there = {decoded(row.after)["person"] for row in wallets}
         hold("a wallet is the sum of its entries", moved - {None} <= there, f"{moved}, {there}")
         history = self._entries(wallets[0].pk.removeprefix("ACCOUNT#"))
@@ -142,11 +141,11 @@ class Watcher:
             hold("nothing is negative but recorded debt", not owed and wallet["held"] >= 0, wallet)
             if wallet["person"] in moved:
                 # A wallet where many are at once is added to unread; then an entry tells none.
-                after = _balance_told(entries[-1], wallet["person"])
+                after = _balance_told(written[-1], wallet["person"])
                 right = after in (None, wallet["balance"])
                 hold("an entry tells the balance after it", right, after)
         partition = self._cloud.store.partition(wallets[0].pk)
-        for each in entries:
+        for each in written:
             self._reached(each, partition)
         everybodys = [decoded(row) for sk, row in partition.items() if sk.startswith("WALLET#")]
         total = Counter[str]()
@@ -162,8 +161,8 @@ class Watcher:
             hold("credits go to active members", status == "active", status)
 
     def _entries(self, account: str) -> list[Any]:
-        rows = self._cloud.store.rows(LEDGER).values()
-        return [decoded(row) for row in rows if row["account"]["S"] == account]
+        known = entries.in_store(self._cloud.store)
+        return [each for each in known if each["account"] == account]
 
 
 def _sum(entries: list[Any], person: str) -> dict[str, int]:
@@ -198,10 +197,16 @@ def written_once(row: Written) -> None:
     """Entries, marks and history are never written again; a command's mark may get its answer."""
     if row.before is None:
         return
-    final = row.table == LEDGER or row.pk.startswith(ONCE_FOR_ALL) or row.pk.endswith("#HISTORY")
+    final = (
+        row.table == entries.LEDGER
+        or row.pk.startswith(ONCE_FOR_ALL)
+        or row.pk.endswith("#HISTORY")
+    )
     hold("written once", not final, f"{row.pk} {row.sk}")
     if row.pk.endswith("#COMMANDS"):
-        answer = {"answer": row.after["answer"]}
+        hold("a refusal is final", "refusal" not in row.before, f"{row.pk} {row.sk}")
+        given = ("answer", "refusal")
+        answer = {name: row.after[name] for name in given if name in row.after}
         same = {**row.before, **answer} == row.after
         had_none = "NULL" in row.before["answer"] or row.before["answer"] == row.after["answer"]
         hold("a command's answer never changes", same and had_none, f"{row.pk} {row.sk}")
@@ -271,16 +276,16 @@ def at_rest(cloud: Cloud, people: People, beginning: Beginning) -> None:
 
 def packages_are_what_was_paid(cloud: Cloud, account: str) -> None:
     """Credits for every payment, once, and taken back as far as the money was."""
-    entries = [decoded(row) for row in cloud.store.rows(LEDGER).values()]
+    there = entries.in_store(cloud.store)
     charges = {each["payment_intent"]: each for each in cloud.box.all("charge") if each["paid"]}
     disputes = cloud.box.all("dispute")
     sold = [each for each in cloud.box.all("checkout.session") if of(account, each)]
     known = {each["id"] for each in sold}
-    for entry in entries:
+    for entry in there:
         mine = entry["account"] == account and entry["reference"].startswith("cs_")
         hold("credits are granted for one's own payment", not mine or entry["reference"] in known)
     for session in sold:
-        about = [each for each in entries if each["reference"] == session["id"]]
+        about = [each for each in there if each["reference"] == session["id"]]
         count = Counter[str]()
         for each in about:
             count[each["kind"] + (each["undoes"] or "")] += each["credits"]
@@ -426,9 +431,15 @@ def acknowledged(cloud: Cloud, people: People, there: list[Body]) -> None:
             again = _again(cloud, done)
             same = (again.status, again.body) == (done.answer.status, done.answer.body)
             hold("the same key gets the same answer", same, f"{done.command}: {again}")
+        if asked and done.answer.status in _REFUSED:
+            again = _again(cloud, done)
+            hold("a refusal is final", again.status in _REFUSED, f"{done.command}: {again}")
     _memberships(cloud, people)
     _slot_orders(cloud, people, there)
     _endings(people, there)
+
+
+_REFUSED = (404, 409, 422)
 
 
 def _again(cloud: Cloud, done: Done) -> Any:
@@ -459,9 +470,9 @@ def _movements(cloud: Cloud, people: People, beginning: Beginning) -> None:
     acknowledged = sorted(name for done in people.done for name in _entries_of(done))
     new = [
         decoded(row)
-        for pk in cloud.store.touched_since(beginning.store, LEDGER)
-        for sk, row in cloud.store.partition(pk, LEDGER).items()
-        if sk not in beginning.store.partition(pk, LEDGER)
+        for pk in cloud.store.touched_since(beginning.store, entries.LEDGER)
+        for sk, row in cloud.store.partition(pk, entries.LEDGER).items()
+        if sk not in beginning.store.partition(pk, entries.LEDGER) and entries.is_entry(row)
     ]
     asked_for = [each for each in new if each["kind"] != "grant" and each["by"] != STRIPE]
     there = sorted(each["id"] for each in asked_for)

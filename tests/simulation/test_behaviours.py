@@ -10,8 +10,8 @@ from unittest.mock import patch
 from billing.domain.rate_limits import SENDS_A_DAY
 from tests.simulation.choices import OVERTAKEN, Aim, Scripted, Seeded
 from tests.simulation.cloud import DUPLICATED, STRIPE_DELIVERS
+from tests.simulation.entries import LEDGER, is_entry
 from tests.simulation.exhaustive import Script, faults_of
-from tests.simulation.oracles import LEDGER
 from tests.simulation.play import Plan, Theatre
 from tests.simulation.scheduler import CRASH_AFTER, CRASH_BEFORE, ENDINGS, GIVEN_UP
 from tests.simulation.stripe_port import BROKEN, UNHEARD
@@ -47,7 +47,7 @@ def entries(stage: Theatre, plan: Plan, kind: str) -> list[int]:
     """How many credits moved in each since the history began, in no order."""
     began = stage.beginnings[plan.beginning].store.rows(LEDGER)
     rows = stage.cloud.store.rows(LEDGER).items()
-    since = [decoded(row) for key, row in rows if key not in began]
+    since = [decoded(row) for key, row in rows if key not in began and is_entry(row)]
     return sorted(row["credits"] for row in since if row["kind"] == kind)
 
 

@@ -9,8 +9,9 @@ from billing.domain.times import from_epoch
 from infra.local.stripe_sandbox.state import Body
 from tests.simulation.cloud import Cloud
 from tests.simulation.commands import CAPS, TOP_UP_BELOW, People
+from tests.simulation.entries import in_store, written
 from tests.simulation.expressions import Row
-from tests.simulation.oracles import LEDGER, hold
+from tests.simulation.oracles import hold
 from tests.simulation.store import MAIN, Written
 from tests.simulation.table_port import decoded
 
@@ -26,7 +27,7 @@ class Reversals:
         self._stopped: set[str] = set()
 
     def look_at(self, commit: list[Written]) -> None:
-        entries = [decoded(row.after) for row in commit if row.table == LEDGER]
+        entries = written(commit)
         for each in entries:
             taken = each["kind"] in ("hold", "clawback") and each["by"] == STRIPE
             if taken and each["reference"] not in self._reversed:
@@ -49,8 +50,7 @@ def _ordered(row: Row | None) -> bool:
 
 def top_ups_are_what_was_chosen(cloud: Cloud, people: People) -> None:
     invoices = [each for each in cloud.box.all("invoice") if each["metadata"].get("top_up")]
-    rows = cloud.store.rows(LEDGER).values()
-    entries = sorted(map(decoded, rows), key=lambda each: int(each["sequence"]))
+    entries = sorted(in_store(cloud.store), key=lambda each: int(each["sequence"]))
     chosen = [done for done in people.done if done.command in CAPS and done.answer.status == 200]
     paid = [each for each in invoices if each["status"] == "paid"]
     _granted_once(invoices, entries)

@@ -239,6 +239,8 @@ def transfer(source: Wallet, target: Wallet, credits: Credits, cause: Cause) -> 
         raise RuleRefused("own_wallet", "These credits are in your wallet already.")
     if not target.open:
         raise Conflict("member_not_active", "Credits can be sent to active members only.")
+    if not source.open:
+        raise Conflict("member_not_active", "Credits can be sent by active members only.")
     _require(source, credits)
     return _moved(EntryKind.TRANSFER, credits, source, target, cause)
 

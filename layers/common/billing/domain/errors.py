@@ -76,6 +76,10 @@ class RuleRefused(BillingError):
         self.errors = errors
 
 
+Refusal = NotFound | Conflict | RuleRefused
+"""What a decision about a command may come to, and is final for it."""
+
+
 class Busy(BillingError):
     """Try the same request again after `retry_after` seconds."""
 

@@ -22,6 +22,7 @@ from billing.domain.people import Claims
 from billing.domain.times import rfc3339
 from billing.usecases.accounts import arrive
 from billing.usecases.rate_limits import limit_pages
+from billing.usecases.refusals import final
 from billing.usecases.snapshots import record
 from billing.views import LinkView
 
@@ -57,7 +58,11 @@ def open_subscription_checkout(
             return LinkView(url=accepted.answer["url"], expires_at=accepted.answer["expires_at"])
         rows = arrive(account, claims, now).rows
         try:
-            name = accepted.about if accepted else _reserve(rows, command, choice, now)
+            if accepted is not None:
+                name = accepted.about
+            else:
+                with final(account, command, now):
+                    name = _reserve(rows, command, choice, now)
             return _open(account, name, command, choice, now)
         except (StaleWrite, AlreadyDone):
             continue

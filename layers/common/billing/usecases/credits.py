@@ -19,13 +19,13 @@ from datetime import datetime, timedelta
 from billing import runtime
 from billing.adapters.dynamodb import ledger, wallets
 from billing.adapters.dynamodb.accounts import AccountRows
-from billing.adapters.dynamodb.ledger import AlreadyRecorded
+from billing.adapters.dynamodb.ledger import AlreadyRecorded, Refused
 from billing.adapters.dynamodb.marks import Command, key_reused
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
 from billing.domain import credits
 from billing.domain.account import MemberStatus
 from billing.domain.credits import Cause, Credits, Entry, Movement, Wallet
-from billing.domain.errors import BillingError, Conflict, NotFound
+from billing.domain.errors import Conflict, NotFound, Refusal, RuleRefused
 from billing.domain.people import Claims
 from billing.usecases.accounts import arrive, require_access
 
@@ -88,19 +88,19 @@ def recorded(
     *,
     names: tuple[str, ...] = (),
 ) -> Entry:
-    """The entry that `decide` comes to, or the one that the same command made before: also where
-    it would be refused now. `names` are the ids of entries that the command may make, unless it is
-    the one of `cause`. Tried again, it decides on the wallets of `people` as they are then.
+    """The entry that `decide` comes to, or what the same command came to before: also where it
+    would be refused now. A refusal is final: it stands in the entry's place, so an earlier try
+    that is still at work takes no effect after it. `names` are the ids of entries that the command
+    may make, unless it is the one of `cause`. Tried again, it decides on the wallets of `people` as
+    they are then.
     """
     names = names or (cause.id,)
     held, versions = rows.wallets, rows.wallet_versions
     for attempt in range(_TRIES):
         try:
             movement = decide(held)
-        except BillingError:
-            if (first := _first(cause, names)) is not None:
-                return _same(first, cause)
-            raise
+        except (NotFound, Conflict, RuleRefused) as refusal:
+            return _refused(cause, names, refusal)
         write = Transaction()
         if attempt < _EXACT_TRIES:
             ledger.append(write, movement, versions)
@@ -112,9 +112,7 @@ def recorded(
         try:
             write.commit(tries=_COMMIT_TRIES)
         except AlreadyRecorded:
-            first = _first(cause, names)
-            assert first is not None
-            return _same(first, cause)
+            return _first(cause, names)
         except StaleWrite:
             runtime.sleep(_backoff(attempt))
             held, versions = wallets.load(cause.account, people)
@@ -128,12 +126,24 @@ def _backoff(attempt: int) -> float:
     return runtime.jitter() * min(_WAIT_SECONDS * 2.0**attempt, _LONGEST_WAIT_SECONDS)
 
 
-def _first(cause: Cause, names: tuple[str, ...]) -> Entry | None:
-    found = (ledger.find(cause.account, name) for name in names)
-    return next((entry for entry in found if entry is not None), None)
+def _refused(cause: Cause, names: tuple[str, ...], refusal: Refusal) -> Entry:
+    """Raises `refusal`, which from now on is the command's; or returns what it came to before."""
+    write = Transaction()
+    ledger.refuse(write, cause, names, refusal)
+    try:
+        write.commit()
+    except AlreadyRecorded:
+        return _first(cause, names)
+    raise refusal
 
 
-def _same(first: Entry, cause: Cause) -> Entry:
+def _first(cause: Cause, names: tuple[str, ...]) -> Entry:
+    """What the command came to first. Raises what it was refused with, or Conflict
+    `idempotency_key_reused`."""
+    found = (ledger.outcome(cause.account, name) for name in names)
+    first = next(each for each in found if each is not None)
     if first.fingerprint != cause.fingerprint:
         raise key_reused()
+    if isinstance(first, Refused):
+        raise first.refusal
     return first

@@ -20,6 +20,7 @@ from billing.domain.subscription import Status, Subscription
 from billing.usecases import acts
 from billing.usecases.acts import Act
 from billing.usecases.overview import show_add_on, show_slots
+from billing.usecases.refusals import final, final_once_accepted
 from billing.usecases.snapshots import record
 from billing.usecases.subscription import renewing
 from billing.views import AddOnView, SlotsView
@@ -46,18 +47,20 @@ def agree_on_slots(act: Act, wanted: int, amount: int, selling: Selling) -> Slot
     if (first := acts.first_answer(act)) is not None:
         return cast(SlotsView, first)
     rows = accounts.load(act.account)
-    base = renewing(rows)
-    change = rows.slots.change
-    if change is not None and change.stands(act.at):
-        raise Conflict("slots_changing", "The manager's own order of slots is under way.")
-    price = slots_price(selling.catalog, Money(amount, base.price.currency))
+    with final(act.account, act.command, act.at):
+        base = renewing(rows)
+        change = rows.slots.change
+        if change is not None and change.stands(act.at):
+            raise Conflict("slots_changing", "The manager's own order of slots is under way.")
+        price = slots_price(selling.catalog, Money(amount, base.price.currency))
     acts.accept(act, Kind.SLOTS)
-    present = _present(rows, Kind.SLOTS)
-    if present is None:
-        name = deals.begin(_order(act, base, price, wanted, selling), act.command.id)
-    else:
-        name = present.id
-        _change_slots(act, present, wanted, price)
+    with final_once_accepted(act.account, act.command):
+        present = _present(rows, Kind.SLOTS)
+        if present is None:
+            name = deals.begin(_order(act, base, price, wanted, selling), act.command.id)
+        else:
+            name = present.id
+            _change_slots(act, present, wanted, price)
     record(act.account, name, act.by, act.at, act.reason)
     view = show_slots(accounts.load(act.account), act.at)
     facts: dict[str, Fact] = {"purchased": wanted, **_facts(price)}
@@ -76,10 +79,11 @@ def switch_on_unlimited(act: Act, terms: Terms, selling: Selling) -> AddOnView:
     if (first := acts.first_answer(act)) is not None:
         return cast(AddOnView, first)
     rows = accounts.load(act.account)
-    base = renewing(rows)
-    present = _present(rows, Kind.ADD_ON)
-    as_it_is = present is not None and terms.open
-    price = None if as_it_is else unlimited_price(selling.catalog, base, terms)
+    with final(act.account, act.command, act.at):
+        base = renewing(rows)
+        present = _present(rows, Kind.ADD_ON)
+        as_it_is = present is not None and terms.open
+        price = None if as_it_is else unlimited_price(selling.catalog, base, terms)
     acts.accept(act, Kind.ADD_ON)
     if present is not None:
         name = present.id

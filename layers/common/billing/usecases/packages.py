@@ -1,12 +1,13 @@
 """Opening the page on which a package of credits is paid."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import cast
 
 from billing.adapters.dynamodb import marks
 from billing.adapters.dynamodb.accounts import AccountRows
-from billing.adapters.dynamodb.marks import Command
+from billing.adapters.dynamodb.marks import AlreadyDone, Command
 from billing.adapters.dynamodb.transaction import Transaction
 from billing.adapters.stripe import payments
 from billing.adapters.stripe.payments import Order
@@ -17,6 +18,7 @@ from billing.domain.people import Claims
 from billing.domain.times import rfc3339
 from billing.usecases.accounts import arrive, require_access
 from billing.usecases.pages import accept_page
+from billing.usecases.refusals import final
 from billing.views import LinkView
 
 
@@ -50,14 +52,17 @@ def open_package_checkout(
         return cast(LinkView, accepted.answer)
     here = arrive(account, claims, now)
     rows = here.rows
-    require_access(rows, grace, now)
-    order = _order(rows, here.person, choice, catalog, now)
+    with final(account, command, now):
+        require_access(rows, grace, now)
+        order = _order(rows, here.person, choice, catalog, now)
     order = replace(order, expires_at=accept_page(account, command, now))
     url = payments.open_package_page(order, command.id)
     answer = LinkView(url=url, expires_at=rfc3339(order.expires_at))
     write = Transaction()
     marks.answer_command(write, account, command, dict(answer))
-    write.commit()
+    # Otherwise the same request at the same time was faster, and got the same page.
+    with suppress(AlreadyDone):
+        write.commit()
     return answer
 
 

@@ -14,6 +14,7 @@ from billing.domain.subscription import Subscription
 from billing.domain.times import rfc3339
 from billing.usecases import acts
 from billing.usecases.acts import Act
+from billing.usecases.refusals import final, final_once_accepted
 from billing.usecases.snapshots import record
 from billing.usecases.subscription import live, renewing
 from billing.usecases.support_requests import record_support_request
@@ -48,13 +49,15 @@ def change_plan(act: Act, plan: str, cycle: str | None, catalog: Catalog) -> Pla
     """
     if (first := acts.first_answer(act)) is not None:
         return cast(PlanChangeView, first)
-    before = _present(act.account)
-    plans.steps(before, catalog, plan=plan, cycle=cycle)
+    with final(act.account, act.command, act.at):
+        before = _present(act.account)
+        plans.steps(before, catalog, plan=plan, cycle=cycle)
     # What was planned is released on the way: only what was noted now can be planned again.
     about = json.dumps({"cycle": cycle or before.pending_cycle})
     noted = json.loads(acts.accept(act, about))
     way = plans.steps(before, catalog, plan=plan, cycle=noted["cycle"])
-    _go(before, way)
+    with final_once_accepted(act.account, act.command):
+        _go(before, way)
     if act.notes:
         changes.note(before.id, act.notes)
     fresh = record(act.account, before.id, act.by, act.at, act.reason)

@@ -28,6 +28,7 @@ from billing.domain.slots import (
 )
 from billing.domain.subscription import Subscription
 from billing.usecases.overview import show_slots
+from billing.usecases.refusals import final
 from billing.usecases.slot_prices import State, Terms, agreed, customer_of, look, stale
 from billing.usecases.snapshots import put_snapshot
 from billing.views import SlotsView
@@ -64,7 +65,8 @@ def change_slots(order: Order, command: Command, terms: Terms, now: datetime) ->
             if accepted is not None and (change is None or change.id != command.id):
                 raise _overtaken()
             if change is None or (change.unpaid and change.id != command.id):
-                _reserve(look(rows, terms), order, command, now)
+                with final(order.account, command, now):
+                    _reserve(look(rows, terms), order, command, now)
             elif change.id != command.id and change.being_asked(now):
                 runtime.sleep(_WAIT_SECONDS * (0.5 + runtime.jitter()))
             else:

@@ -20,7 +20,10 @@ from billing.domain.catalog import Catalog, Cycle, Kind
 from billing.domain.errors import Conflict
 from billing.domain.subscription import OVERDUE, Status, Subscription
 from billing.domain.times import rfc3339
+from billing.usecases import acts
+from billing.usecases.acts import Act
 from billing.usecases.pages import accept_page
+from billing.usecases.refusals import final, final_once_accepted
 from billing.usecases.snapshots import record
 from billing.views import CycleView, LinkView
 
@@ -51,21 +54,24 @@ def change_cycle(
     """
     if (first := _first_answer(account, command)) is not None:
         return cast(CycleView, first)
-    base = renewing(accounts.load(account))
-    wanted = plans.steps(base, catalog, cycle=cycle).then
-    if wanted is None:
-        changes.release_plan(base.id)
-    elif (wanted.product, wanted.cycle) != _planned(base):
-        assert wanted.cycle is not None
-        price = gateway.price_id(wanted.lookup_key)
-        changes.plan_change(base.id, wanted.cycle, price=price, quantity=None)
+    with final(account, command, now):
+        base = renewing(accounts.load(account))
+        wanted = plans.steps(base, catalog, cycle=cycle).then
+    acts.accept(Act(account=account, command=command, by=by, at=now), base.id)
+    with final_once_accepted(account, command):
+        if wanted is None:
+            changes.release_plan(base.id)
+        elif (wanted.product, wanted.cycle) != _planned(base):
+            assert wanted.cycle is not None
+            price = gateway.price_id(wanted.lookup_key)
+            changes.plan_change(base.id, wanted.cycle, price=price, quantity=None)
     fresh = record(account, base.id, by, now)
     answer = CycleView(
         cycle=fresh.cycle,
         pending_cycle=fresh.pending_cycle,
         effective_at=rfc3339(fresh.period_end) if fresh.pending_cycle else None,
     )
-    return cast(CycleView, _remember(account, command, base.id, dict(answer), now))
+    return cast(CycleView, _answered(account, command, dict(answer)))
 
 
 def _planned(base: Subscription) -> tuple[str, Cycle] | None:
@@ -171,7 +177,8 @@ def open_card_page(account: str, command: Command, return_to: str, now: datetime
     if (first := _first_answer(account, command)) is not None:
         return cast(LinkView, first)
     rows = accounts.load(account)
-    base = live(rows)
+    with final(account, command, now):
+        base = live(rows)
     assert rows.account is not None
     assert rows.account.customer is not None
     ends = accept_page(account, command, now)
@@ -179,10 +186,7 @@ def open_card_page(account: str, command: Command, return_to: str, now: datetime
         account, rows.account.customer, base.price.currency, return_to, ends, command.id
     )
     answer = LinkView(url=url, expires_at=rfc3339(ends))
-    write = Transaction()
-    marks.answer_command(write, account, command, dict(answer))
-    write.commit()
-    return answer
+    return cast(LinkView, _answered(account, command, dict(answer)))
 
 
 def live(rows: AccountRows) -> Subscription:
@@ -208,12 +212,10 @@ def _first_answer(account: str, command: Command) -> dict[str, Any] | None:
     return accepted.answer if accepted is not None else None
 
 
-def _remember(
-    account: str, command: Command, about: str, answer: dict[str, Any], now: datetime
-) -> dict[str, Any]:
+def _answered(account: str, command: Command, answer: dict[str, Any]) -> dict[str, Any]:
     """The command's first answer: `answer`, or that of the same request at the same time."""
     write = Transaction()
-    marks.accept_command(write, account, command, about=about, now=now, answer=answer)
+    marks.answer_command(write, account, command, answer)
     try:
         write.commit()
     except AlreadyDone:

@@ -200,7 +200,8 @@ def put_off(due: list[Key], until: datetime) -> None:
     """Nobody looks at these rows before `until`, so that they keep nobody else waiting."""
     for key in due:
         write = Transaction()
-        write.set(key, {"due_at": rfc3339(until)}, otherwise=LookupError(f"{key} is gone"))
+        gone = LookupError(f"{key} is gone")
+        write.set(key, {"due_at": rfc3339(until)}, where={}, otherwise=gone)
         write.commit()
 
 

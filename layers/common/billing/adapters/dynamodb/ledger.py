@@ -1,20 +1,23 @@
 """The ledger's table: entries, found by their id, and listed by account and by person.
 
 The id is the entry's key, and derived from the command or the payment: so the entry is its own mark
-against being written twice, for ever. Two indexes list them, a month of an account or of a person
-at a time, so that no partition grows without end.
+against being written twice, for ever. Two indexes list them, a
+month of an account or of a person at a time, so that no partition grows without end. A command that
+was refused leaves a row in its entry's place, which no index lists, for as long as marks are kept.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from billing import settings
-from billing.adapters.dynamodb import history, reading, wallets
+from billing.adapters.dynamodb import history, marks, reading, refusals, wallets
 from billing.adapters.dynamodb.items import Item
 from billing.adapters.dynamodb.keys import Key
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
-from billing.domain.credits import Credits, Entry, EntryKind, Movement, Wallet
+from billing.domain.credits import Cause, Credits, Entry, EntryKind, Movement, Wallet
+from billing.domain.errors import Refusal
 from billing.domain.events import of_fall, of_low_wallet
 from billing.domain.times import parse_rfc3339, rfc3339
 
@@ -23,7 +26,15 @@ _PAGE = 200
 
 
 class AlreadyRecorded(StaleWrite):
-    """An entry of this id is in the ledger."""
+    """An entry of this id is in the ledger, or its command was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What stands in the place of an entry that will not be."""
+
+    fingerprint: str
+    refusal: Refusal
 
 
 def append(write: Transaction, movement: Movement, versions: dict[str, int]) -> None:
@@ -56,8 +67,28 @@ def append_blind(write: Transaction, movement: Movement, before: Mapping[str, Wa
         wallets.add(write, account, before[person], wallet, behind=behind)
 
 
+def refuse(write: Transaction, cause: Cause, names: tuple[str, ...], refusal: Refusal) -> None:
+    """From now on no entry of these ids is written. Fails as AlreadyRecorded."""
+    for name in names:
+        row = {
+            **_key(cause.account, name),
+            "fingerprint": cause.fingerprint,
+            "refusal": refusals.to_text(refusal),
+            "ttl": marks.ends_after(cause.now),
+        }
+        write.insert(row, otherwise=AlreadyRecorded(name), table=TABLE)
+
+
 def find(account: str, entry_id: str) -> Entry | None:
+    found = outcome(account, entry_id)
+    return found if isinstance(found, Entry) else None
+
+
+def outcome(account: str, entry_id: str) -> Entry | Refused | None:
+    """What became of the command or payment that gives the entry its id."""
     item = reading.get(_key(account, entry_id), table=TABLE)
+    if item is not None and "refusal" in item:
+        return Refused(item["fingerprint"], refusals.from_text(item["refusal"]))
     return None if item is None else _entry(item)
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from billing.adapters.dynamodb import keys, reading
+from billing.adapters.dynamodb import keys, reading, refusals
 from billing.adapters.dynamodb.transaction import Transaction
-from billing.domain.errors import Conflict
+from billing.domain.errors import Conflict, Refusal
 from billing.domain.times import parse_rfc3339, rfc3339
 
 _KEPT = timedelta(days=40)
@@ -33,22 +33,28 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A command on record: what it is about, and its first answer if it got that far."""
+    """A command on record: what it is about, when it was accepted, and its first answer if it got
+    that far."""
 
     about: str
+    at: datetime
     answer: dict[str, Any] | None
 
 
 def find_command(account: str, command: Command) -> Accepted | None:
     """Raises Conflict `idempotency_key_reused` if the key came with another request, or from
-    somebody else, before."""
+    somebody else, before; what the command was refused with, if it was."""
     row = reading.get(keys.command_key(account, command.id))
     if row is None:
         return None
     if row["fingerprint"] != command.fingerprint:
         raise key_reused()
+    if (refusal := row.get("refusal")) is not None:
+        raise refusals.from_text(refusal)
     answer = row["answer"]
-    return Accepted(row["about"], None if answer is None else json.loads(answer))
+    return Accepted(
+        row["about"], parse_rfc3339(row["at"]), None if answer is None else json.loads(answer)
+    )
 
 
 def key_reused() -> Conflict:
@@ -75,18 +81,44 @@ def accept_command(
         "about": about,
         "answer": None if answer is None else json.dumps(answer),
         "at": rfc3339(now),
-        "ttl": _until(now),
+        "ttl": ends_after(now),
     }
     write.insert(row, otherwise=AlreadyDone(command.id))
+
+
+def refuse_command(
+    write: Transaction, account: str, command: Command, refusal: Refusal, now: datetime
+) -> None:
+    """From now on nobody accepts it. Fails as AlreadyDone where somebody has."""
+    row = {
+        **keys.command_key(account, command.id),
+        "fingerprint": command.fingerprint,
+        "refusal": refusals.to_text(refusal),
+        "at": rfc3339(now),
+        "ttl": ends_after(now),
+    }
+    write.insert(row, otherwise=AlreadyDone(command.id))
+
+
+def refuse_accepted(write: Transaction, account: str, command: Command, refusal: Refusal) -> None:
+    """Its first answer is that refusal. Fails as AlreadyDone where it has another one."""
+    write.set(
+        keys.command_key(account, command.id),
+        {"answer": json.dumps(None), "refusal": refusals.to_text(refusal)},
+        where={"answer": None},
+        otherwise=AlreadyDone(command.id),
+    )
 
 
 def answer_command(
     write: Transaction, account: str, command: Command, answer: dict[str, Any]
 ) -> None:
+    """The first answer of a command that was accepted. Fails as AlreadyDone where it has one."""
     write.set(
         keys.command_key(account, command.id),
         {"answer": json.dumps(answer)},
-        otherwise=LookupError(command.id),
+        where={"answer": None},
+        otherwise=AlreadyDone(command.id),
     )
 
 
@@ -95,7 +127,7 @@ def mark_told(write: Transaction, account: str, command: Command, now: datetime)
     row = {
         **keys.command_key(account, f"{command.id}-told"),
         "at": rfc3339(now),
-        "ttl": _until(now),
+        "ttl": ends_after(now),
     }
     write.insert(row, otherwise=AlreadyDone(command.id))
 
@@ -112,7 +144,7 @@ def not_done(events: list[str]) -> list[str]:
 
 def mark_stripe_event(write: Transaction, event: str, now: datetime) -> None:
     """Fails as AlreadyDone."""
-    row = {**keys.stripe_event_key(event), "at": rfc3339(now), "ttl": _until(now)}
+    row = {**keys.stripe_event_key(event), "at": rfc3339(now), "ttl": ends_after(now)}
     write.insert(row, otherwise=AlreadyDone(event))
 
 
@@ -124,7 +156,7 @@ def mark_mail(account: str, event: str, recipient: str, now: datetime) -> None:
     """After it was sent: so it is sent at least once, and twice only where this was cut off, or
     by two who send it at the same instant."""
     write = Transaction()
-    row = {**keys.mail_key(account, event, recipient), "at": rfc3339(now), "ttl": _until(now)}
+    row = {**keys.mail_key(account, event, recipient), "at": rfc3339(now), "ttl": ends_after(now)}
     write.insert(row, otherwise=AlreadyDone(event))
     with suppress(AlreadyDone):
         write.commit()
@@ -140,5 +172,6 @@ def put_reconciled_until(write: Transaction, until: datetime, *, version: int) -
     write.replace({**keys.RECONCILIATION, "until": rfc3339(until)}, version=version)
 
 
-def _until(now: datetime) -> int:
+def ends_after(now: datetime) -> int:
+    """When DynamoDB may delete a mark that is made now."""
     return int((now + _KEPT).timestamp())

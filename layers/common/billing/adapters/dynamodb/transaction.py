@@ -95,17 +95,18 @@ class Transaction:
             check["ExpressionAttributeValues"] = encode_item({":version": version})
         self._add({"ConditionCheck": check}, StaleWrite(f"{key['pk']} {key['sk']}"))
 
-    def set(self, key: Key, values: Item, *, otherwise: Exception) -> None:
-        """Attributes of a row that must be there."""
+    def set(self, key: Key, values: Item, *, where: Item, otherwise: Exception) -> None:
+        """Attributes of a row that must be there, with these values in it as it was."""
+        conditions = ["attribute_exists(pk)", *(f"#{name} = :was_{name}" for name in where)]
+        given = {f":{name}": value for name, value in values.items()}
+        given |= {f":was_{name}": value for name, value in where.items()}
         update = {
             "TableName": TABLE,
             "Key": encode_item(dict(key)),
-            "ConditionExpression": "attribute_exists(pk)",
+            "ConditionExpression": " AND ".join(conditions),
             "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
-            "ExpressionAttributeNames": {f"#{name}": name for name in values},
-            "ExpressionAttributeValues": encode_item(
-                {f":{name}": value for name, value in values.items()}
-            ),
+            "ExpressionAttributeNames": {f"#{name}": name for name in (*values, *where)},
+            "ExpressionAttributeValues": encode_item(given),
         }
         self._add({"Update": update}, otherwise)
 
@@ -196,5 +197,5 @@ class Transaction:
         self._errors.append(otherwise)
 
 
-def unavailable() -> Unavailable:
-    return Unavailable("busy", "The service is busy. Try the same request again.", 2)
+def unavailable(retry_after: int = 2) -> Unavailable:
+    return Unavailable("busy", "The service is busy. Try the same request again.", retry_after)
