@@ -123,11 +123,13 @@ def choose_top_up(request: Request, wanted: TopUpTerms) -> TopUpView:
     "GET /credits/log",
     Who.SIGNED_IN,
     gives=LogView,
+    media=("text/csv",),
+    choices={"kind": tuple(EntryKind)},
     query={
         "from": "RFC 3339 time of the earliest",
         "to": "RFC 3339 time that all are before",
         "member": "the id of one person; a member sees their own in any case",
-        "kind": f"one of {', '.join(EntryKind)}",
+        "kind": "entries of one kind",
         "limit": "1 to 100, 20 unless told; CSV comes 5,000 at a time",
         "cursor": "next_cursor of the page before; with CSV it is the header x-next-cursor",
     },
@@ -157,6 +159,7 @@ def read_credit_log(request: Request) -> LogView | Response:
     "GET /credits/usage",
     Who.SIGNED_IN,
     gives=UsageView,
+    choices={"by": ("day", "month")},
     query={
         "from": "RFC 3339 time of the first period; 30 days ago unless told",
         "to": "RFC 3339 time that all are before; now unless told",

@@ -26,9 +26,10 @@ _STATUSES = tuple(status for status in InvoiceStatus if status is not InvoiceSta
     "GET /invoices",
     Who.MANAGER,
     gives=InvoicesView,
+    choices={"kind": _KINDS, "status": _STATUSES},
     query={
-        "kind": f"one of {', '.join(_KINDS)}",
-        "status": f"one of {', '.join(_STATUSES)}",
+        "kind": "invoices of one kind",
+        "status": "invoices of one status",
         "from": "RFC 3339 time of the earliest",
         "to": "RFC 3339 time that all are before",
         "limit": "1 to 100, 20 unless told",

@@ -38,6 +38,7 @@ _POLICY = "; ".join(
         "require-trusted-types-for 'script'",
     )
 )
+_CACHED = {"If-None-Match": "the ETag of an earlier answer; 304 while it is the same"}
 _SAFE = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -45,7 +46,7 @@ _SAFE = {
 }
 
 
-@api.route("GET /", Who.ANYONE, head=True)
+@api.route("GET /", Who.ANYONE, media=("text/html",), head=True)
 def get_page(request: Request) -> Response:
     """The page; it signs in with the provider and holds no secret"""
     page = _FILES["index.html"].decode()
@@ -61,7 +62,7 @@ def get_page(request: Request) -> Response:
     return Response(200, page, headers)
 
 
-@api.route("GET /assets/{file}", Who.ANYONE, head=True)
+@api.route("GET /assets/{file}", Who.ANYONE, headers=_CACHED, media=("*/*",), head=True)
 def get_asset(request: Request) -> Response:
     """A script, style or picture of the page, also for host pages that embed the tab"""
     name = request.path("file")
@@ -70,7 +71,7 @@ def get_asset(request: Request) -> Response:
     return _file(request, name)
 
 
-@api.route("GET /openapi.json", Who.ANYONE, head=True)
+@api.route("GET /openapi.json", Who.ANYONE, headers=_CACHED, media=("application/json",), head=True)
 def get_openapi(request: Request) -> Response:
     """This document"""
     return _file(request, "openapi.json")

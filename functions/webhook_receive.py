@@ -26,7 +26,12 @@ _MAX_EVENT_BYTES = 4 * 1024 * 1024
 _LIVEMODE = settings.stripe_livemode()
 
 
-@api.route("POST /webhooks/stripe", Who.STRIPE, gives=ReceivedView)
+@api.route(
+    "POST /webhooks/stripe",
+    Who.STRIPE,
+    gives=ReceivedView,
+    headers={"Stripe-Signature": "https://docs.stripe.com/webhooks/signature"},
+)
 def receive(request: Request) -> ReceivedView:
     """Stripe's events; 200 once an event is kept, so that Stripe repeats what was not"""
     body = request.body_bytes(_MAX_EVENT_BYTES)

@@ -8,6 +8,8 @@ import json
 import os
 import re
 import sys
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
@@ -78,7 +80,19 @@ _PROBLEM = {
     },
 }
 
-_NO_BODY = {"default": {"description": "As GET answers, without a body"}}
+_GATEWAY_MESSAGE = {
+    "type": "object",
+    "required": ["message"],
+    "properties": {"message": {"type": "string"}},
+    "description": "What API Gateway answers before any function runs",
+}
+_STATUSES = (400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 503)
+_QUERY: dict[str, dict[str, Any]] = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
+    "from": {"type": "string", "format": "date-time"},
+    "to": {"type": "string", "format": "date-time"},
+}
+"""Schemas of query parameters that mean the same everywhere."""
 
 
 def function_apis() -> dict[str, Any]:
@@ -94,7 +108,7 @@ def function_apis() -> dict[str, Any]:
 
 
 def build_document() -> dict[str, Any]:
-    schemas: dict[str, Any] = {"Problem": _PROBLEM}
+    schemas: dict[str, Any] = {"Problem": _PROBLEM, "GatewayMessage": _GATEWAY_MESSAGE}
     paths: dict[str, Any] = {}
     for api in function_apis().values():
         for route in api.routes.values():
@@ -113,6 +127,7 @@ def build_document() -> dict[str, Any]:
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
             },
+            "responses": {str(each): _problem(each) for each in _STATUSES},
             "schemas": dict(sorted(schemas.items())),
         },
     }
@@ -120,30 +135,39 @@ def build_document() -> dict[str, Any]:
 
 def _operation(route: Any, path: str, schemas: dict[str, Any]) -> dict[str, Any]:
     name, is_head = route.handler.__name__, route.key.startswith("HEAD ")
-    signed_in = route.who in ("manager", "member", "operator", "signed in")
+    problems = _problems(route)
+    answers = _answers(route, schemas) | {
+        str(each): {"$ref": f"#/components/responses/{each}"} for each in problems
+    }
     operation: dict[str, Any] = {
         "summary": route.summary,
         "operationId": name.replace("get_", "head_", 1) if is_head else name,
         "x-who": str(route.who),
-        "security": [{"token": []}] if signed_in else [],
+        "security": [{"token": []}] if _is_signed_in(route) else [],
         "parameters": _parameters(route, path),
-        "responses": _NO_BODY
-        if is_head
-        else {
-            str(route.status): _answer(route, schemas),
-            "default": {
-                "description": "What went wrong",
-                "content": {"application/problem+json": {"schema": _ref("Problem")}},
-            },
-        },
+        "responses": {status: _without_body(status) for status in answers} if is_head else answers,
     }
-    if route.takes is not None:
-        schemas[route.takes.__name__] = route.takes.model_json_schema()
-        operation["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": _ref(route.takes.__name__)}},
-        }
+    body = _body(route, schemas)
+    if body is not None:
+        operation["requestBody"] = body
     return operation
+
+
+def _is_signed_in(route: Any) -> bool:
+    return route.who in ("manager", "member", "operator", "signed in")
+
+
+def _body(route: Any, schemas: dict[str, Any]) -> dict[str, Any] | None:
+    if route.who == "Stripe":
+        event = {"type": "object", "description": "An event, https://docs.stripe.com/api/events"}
+        return {"required": True, "content": {"application/json": {"schema": event}}}
+    if route.takes is None:
+        return None
+    schema = route.takes.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(schema.pop("$defs", {}))
+    schemas[route.takes.__name__] = schema
+    content = {"application/json": {"schema": _ref(route.takes.__name__)}}
+    return {"required": "required" in schema, "content": content}
 
 
 def _parameters(route: Any, path: str) -> list[dict[str, Any]]:
@@ -152,8 +176,18 @@ def _parameters(route: Any, path: str) -> list[dict[str, Any]]:
         for name in re.findall(r"{(\w+)}", path)
     ]
     found += [
-        {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
+        {"name": name, "in": "query", "description": text, "schema": _query(name, route.choices)}
         for name, text in route.query.items()
+    ]
+    found += [
+        {
+            "name": name,
+            "in": "header",
+            "required": route.who == "Stripe",
+            "description": text,
+            "schema": {"type": "string"},
+        }
+        for name, text in route.headers.items()
     ]
     if route.idempotent:
         schema = {"type": "string", "minLength": 1, "maxLength": 255}
@@ -163,11 +197,44 @@ def _parameters(route: Any, path: str) -> list[dict[str, Any]]:
     return found
 
 
-def _answer(route: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    if route.gives is None:
-        return {"description": route.summary}
-    schema = _schema(route.gives, schemas)
-    return {"description": route.summary, "content": {"application/json": {"schema": schema}}}
+def _query(name: str, choices: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    if name in choices:
+        return {"type": "string", "enum": list(choices[name])}
+    return _QUERY.get(name, {"type": "string"})
+
+
+def _answers(route: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = {kind: {} for kind in route.media}
+    if route.gives is not None:
+        content["application/json"] = {"schema": _schema(route.gives, schemas)}
+    answer = {"description": route.summary} | ({"content": content} if content else {})
+    found: dict[str, Any] = {str(route.status): answer}
+    if "If-None-Match" in route.headers:
+        found["304"] = {"description": "Not modified"}
+    return found
+
+
+def _problems(route: Any) -> list[int]:
+    """The statuses of problems that a route may have, by what it takes and is for."""
+    of_input = {400} if route.takes or route.query or route.idempotent else set()
+    of_body = {400, 413, 415} if route.takes else {400, 413} if route.who == "Stripe" else set()
+    of_caller = {401, 403} if _is_signed_in(route) else set()
+    of_id = {404} if "{" in route.key or route.query or route.takes else set()
+    acts = _is_signed_in(route) and not route.key.startswith(("GET ", "HEAD "))
+    of_act = {402, 404, 409, 422} if acts else set()
+    of_services = set() if route.media and not route.gives else {429, 503}
+    return sorted(of_input | of_body | of_caller | of_id | of_act | of_services)
+
+
+def _without_body(status: str) -> dict[str, Any]:
+    return {"description": HTTPStatus(int(status)).phrase}
+
+
+def _problem(status: int) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": _ref("Problem")}}
+    if status == 401:
+        content["application/json"] = {"schema": _ref("GatewayMessage")}
+    return {"description": HTTPStatus(status).phrase, "content": content}
 
 
 def _schema(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:

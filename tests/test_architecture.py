@@ -264,6 +264,17 @@ def test_the_openapi_document_is_up_to_date() -> None:
     assert json.loads(DOCUMENT.read_text()) == build_document(), "run `make openapi`"
 
 
+def test_every_reference_in_the_openapi_document_leads_somewhere() -> None:
+    document = build_document()
+    references = set(re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(document)))
+    assert references
+    for reference in references:
+        found: Any = document
+        for step in reference.split("/"):
+            assert step in found, reference
+            found = found[step]
+
+
 def test_the_readme_names_every_function_and_every_route() -> None:
     readme = (ROOT / "README.md").read_text()
     missing = [name for name in FUNCTIONS if f"`{name}.py`" not in readme]

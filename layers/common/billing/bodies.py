@@ -41,9 +41,9 @@ class Body(BaseModel):
 class SubscriptionChoice(Body):
     """A plan and a cycle of the catalog; the catalog's first currency unless told."""
 
-    plan: str = Field(min_length=1, max_length=64)
-    cycle: str = Field(min_length=1, max_length=64)
-    currency: str | None = Field(default=None, min_length=3, max_length=3)
+    plan: str = Field(min_length=1, max_length=64, examples=["business"])
+    cycle: str = Field(min_length=1, max_length=64, examples=["annual"])
+    currency: str | None = Field(default=None, min_length=3, max_length=3, examples=["usd"])
 
 
 def _email(text: str) -> str:
@@ -75,7 +75,11 @@ _Comment = Annotated[str, Field(max_length=400), AfterValidator(_message), Field
 class Invitation(Body):
     """Whom to invite; the name is theirs to bring unless told."""
 
-    email: Annotated[str, Field(min_length=3, max_length=254), AfterValidator(_email)]
+    email: Annotated[
+        str,
+        Field(min_length=3, max_length=254, examples=["grace@example.com"]),
+        AfterValidator(_email),
+    ]
     name: _Name | None = None
 
 
@@ -97,11 +101,11 @@ class SlotsOrder(SlotsChoice):
 
 
 class CycleChoice(Body):
-    cycle: str = Field(min_length=1, max_length=64)
+    cycle: str = Field(min_length=1, max_length=64, examples=["annual"])
 
 
 class PlanChoice(Body):
-    plan: str = Field(min_length=1, max_length=64)
+    plan: str = Field(min_length=1, max_length=64, examples=["business"])
 
 
 def _not_blank(given: str) -> str:
@@ -125,8 +129,8 @@ class OperatorsAct(Body):
 class PlanDecision(OperatorsAct):
     """The plan, and the cycle where that is to be another one as well."""
 
-    plan: str = Field(min_length=1, max_length=64)
-    cycle: str | None = Field(default=None, min_length=1, max_length=64)
+    plan: str = Field(min_length=1, max_length=64, examples=["business"])
+    cycle: str | None = Field(default=None, min_length=1, max_length=64, examples=["annual"])
 
 
 _Price = Annotated[int, Field(ge=1, le=99_999_999)]
@@ -144,7 +148,7 @@ class UnlimitedDecision(OperatorsAct):
     """Whether the account has DataUnlimited, and on which terms; the catalog's unless told."""
 
     active: bool
-    cycle: str | None = Field(default=None, min_length=1, max_length=64)
+    cycle: str | None = Field(default=None, min_length=1, max_length=64, examples=["annual"])
     price: _Price | None = None
 
 
@@ -166,7 +170,7 @@ class CreditsSent(Body):
 class PackageOrder(Body):
     """A package of the catalog, and how many of it."""
 
-    package: str = Field(min_length=1, max_length=64)
+    package: str = Field(min_length=1, max_length=64, examples=["credits_500"])
     quantity: int = Field(default=1, ge=1, le=100)
 
 
@@ -186,7 +190,7 @@ class Amount(Body):
     """Money: minor units, and the currency's lower-case code."""
 
     amount: int = Field(ge=1, le=99_999_999)
-    currency: str = Field(pattern=r"^[a-z]{3}$")
+    currency: str = Field(pattern=r"^[a-z]{3}$", examples=["usd"])
 
 
 class TopUpTerms(Body):
@@ -194,7 +198,7 @@ class TopUpTerms(Body):
     most; null for never, and nothing else then."""
 
     below: int | None = Field(ge=1, le=10**12)
-    package: str | None = Field(default=None, min_length=1, max_length=64)
+    package: str | None = Field(default=None, min_length=1, max_length=64, examples=["credits_500"])
     monthly_cap: Amount | None = None
 
     @model_validator(mode="after")

@@ -285,7 +285,11 @@ Handler = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route as declared: `takes` and `gives` are the types of body and answer."""
+    """One route as declared: `takes` and `gives` are the types of body and answer.
+
+    `query` and `headers` describe what else it reads, `choices` are the values of a query
+    parameter, `media` the answer's types other than JSON.
+    """
 
     key: str
     who: Who
@@ -295,6 +299,9 @@ class Route:
     status: int = 200
     idempotent: bool = False
     query: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    media: Sequence[str] = ()
     summary: str = ""
 
 
