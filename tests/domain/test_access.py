@@ -54,7 +54,8 @@ def test_grace_does_not_outlive_the_subscription() -> None:
     ],
 )
 def test_every_other_status_gives_none(status: Status) -> None:
-    assert not access_at(NOON, subscription(status=status), GRACE).granted
+    ended = access_at(NOON, subscription(status=status, period_start=END), GRACE)
+    assert ended == Access(AccessState.ENDED, END)
 
 
 def add_on(**changes: Any) -> Subscription:

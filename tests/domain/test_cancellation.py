@@ -104,3 +104,7 @@ def test_slots_stray_until_they_end_as_the_plan_wants_it() -> None:
     assert not strays(keeping, slots(ends_at=MONTH_END), NOW)
     assert strays(annual(), slots(ends_at=MONTH_END, **beside), NOW)
     assert not strays(annual(), slots(ends_at=MONTH_END), NOW)
+
+
+def test_what_has_ended_does_not_stray() -> None:
+    assert not strays(annual(ends_at=YEAR_END), slots(status=Status.CANCELED), NOW)

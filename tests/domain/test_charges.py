@@ -1,5 +1,6 @@
 """What is charged next, and what is charged until an end."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -111,6 +112,11 @@ def test_a_balance_pays_once_and_no_more_than_there_is_to_pay() -> None:
 def test_a_year_and_slots_cost_so_much_a_month() -> None:
     annual = subscription(cycle=Cycle.ANNUAL, price=Money(58800, "usd"))
     assert [per_month(each).amount for each in (annual, slots())] == [4900, 24500]
+
+
+def test_a_monthly_share_counts_what_stripes_preview_adds() -> None:
+    annual = subscription(cycle=Cycle.ANNUAL, price=Money(58800, "usd"))
+    assert per_month(replace(annual, preview=preview(tax=1200, total=60000))).amount == 5000
 
 
 def test_a_change_planned_for_the_renewal_decides_what_is_charged_from_then() -> None:

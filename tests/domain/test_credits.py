@@ -32,6 +32,20 @@ def test_a_transfer_tells_both_balances() -> None:
     assert (moved.wallets["ana"].sent, moved.wallets["mia"].received) == (30, 30)
 
 
+def test_an_entry_tells_the_balance_of_whoever_has_one() -> None:
+    [granted] = credits.grant(ANA, Credits(30), CAUSE).entries
+    assert (granted.balance_after(), granted.balance_after("ana")) == (130, 130)
+    [sent] = credits.transfer(ANA, MIA, Credits(30), CAUSE).entries
+    assert sent.balance_after("ana") == 70
+
+
+def test_what_was_held_and_not_used_returns_as_a_hold_undone() -> None:
+    holding = credits.hold(ANA, Credits(10), CAUSE).wallets["ana"]
+    held = Hold(id="one", person="ana", credits=10, left=10, month="2026-11")
+    [returned] = credits.release(holding, held, Credits(10), CAUSE).entries
+    assert (returned.kind, returned.undoes) == (EntryKind.RETURN, EntryKind.HOLD)
+
+
 def test_no_more_is_sent_or_held_than_there_is() -> None:
     with pytest.raises(BillingError, match="insufficient_credits"):
         credits.transfer(ANA, MIA, Credits(101), CAUSE)

@@ -39,6 +39,14 @@ def team(*members: Member, purchased: int, pending: int | None = None) -> Team:
     return Team("acme", {each.id: each for each in members}, slots, purchased)
 
 
+def test_slots_count_up_to_the_second_at_which_they_end() -> None:
+    mia, end = member("mia"), NOON + timedelta(days=1)
+    ending = replace(team(mia, purchased=3), slots_end=end)
+    last = end - timedelta(seconds=1)
+    assert (ending.has_slot(mia, last), ending.free(last)) == (True, 2)
+    assert (ending.has_slot(mia, end), ending.free(end)) == (False, 0)
+
+
 def after(before: Team, change: Change) -> Team:
     written = {each.id: each for each in change.written}
     return replace(before, members={**before.members, **written}, slots=change.slots)

@@ -1,5 +1,7 @@
 """What more slots cost, what a quote is worth, and what Stripe's word makes of SLOTS."""
 
+import base64
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -55,6 +57,15 @@ def test_a_quote_comes_back_as_it_was_handed_out() -> None:
     ],
 )
 def test_what_was_not_handed_out_is_no_quote(text: str) -> None:
+    assert Quote.read(text) is None
+
+
+@pytest.mark.parametrize("at", range(4))
+@pytest.mark.parametrize("wrong", [None, 1.5, True, [], {}])
+def test_a_quote_with_one_part_of_another_type_is_none(at: int, wrong: object) -> None:
+    parts: list[object] = ["sub_1", 3, 4, int(NOON.timestamp()), 2450, "usd"]
+    parts[at] = wrong
+    text = base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
     assert Quote.read(text) is None
 
 
