@@ -9,38 +9,34 @@ fails if there is one.
 
 import argparse
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "layers" / "common"))
-
-from infra.deployment import take_over  # noqa: E402
-
-if __name__ == "__main__":
-    take_over(argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0]))
-
-from billing import runtime  # noqa: E402
-from billing.adapters.dynamodb import checks  # noqa: E402
-from billing.adapters.dynamodb.keys import LEDGER_SHARDS  # noqa: E402
-from billing.usecases.proof import check_account  # noqa: E402
+from infra import deployment
 
 
 def main() -> int:
-    """How many numbers do not agree, and accounts cannot be checked."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    deployment.take_over(parser, deployment.RENEWALS)
+    return 1 if check() else 0
+
+
+def check() -> int:
+    """Return how many numbers don't agree and accounts can't be checked."""
+    from billing.adapters.dynamodb import checks
+
     wrong = checked = 0
-    for shard in range(LEDGER_SHARDS):
-        last = None
-        while page := checks.page(shard, before=last, limit=100):
-            for account in page:
-                lines = _what_is_wrong(account)
-                wrong += len(lines)
-                sys.stdout.writelines(f"{line}\n" for line in lines)
-            checked += len(page)
-            last = page[-1]
+    for account in checks.every_account():
+        lines = _what_is_wrong(account)
+        wrong += len(lines)
+        checked += 1
+        sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stdout.write(f"{checked} accounts looked at, {wrong} times something does not agree\n")
     return wrong
 
 
 def _what_is_wrong(account: str) -> list[str]:
+    from billing import runtime
+    from billing.usecases.proof import check_account
+
     try:
         found = check_account(account, runtime.now())
     except Exception as error:
@@ -53,4 +49,4 @@ def _what_is_wrong(account: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(1 if main() else 0)
+    sys.exit(main())

@@ -1,33 +1,41 @@
 """Settings of a deployed stack, for commands that work on its tables.
 
-A command takes over the environment of one of the stack's functions, so it uses the same tables,
-secret and clock. It needs credentials of AWS that may do what it does, and may read the stack and
-the function's configuration.
+A command takes over the environment of functions of the stack, so it uses the same tables, secret,
+queue, bus and clock. It needs credentials of AWS that may do what it does, and may read the stack
+and these functions' configuration.
 """
 
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 _ROOT = Path(__file__).parents[1]
-_FUNCTION = "RenewalsFunction"
+RENEWALS = "RenewalsFunction"
 """It knows both tables, Stripe's secret and the terms."""
+RECONCILE = "ReconcileFunction"
+"""It knows the table, Stripe's secret and the queue of its events."""
+PUBLISH_EVENTS = "PublishEventsFunction"
+"""It knows the bus."""
 
 
 class NoStack(Exception):
     """There is no such stack, or it isn't running."""
 
 
-def take_over(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """Parse the arguments, `--stack` or `--local` among them, and set the environment.
+def take_over(parser: argparse.ArgumentParser, *functions: str) -> argparse.Namespace:
+    """Parse the arguments, `--stack` or `--local` among them, and set the environment of these
+    functions.
 
-    Call it before anything of `billing` is imported: settings are read at import. Ends with a
+    Import `billing` after it, inside of functions: its settings are read at import. Ends with a
     message where there is no such stack.
     """
+    sys.path.insert(0, str(_ROOT / "layers" / "common"))
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument("--stack", help="the name of the stack in AWS")
     chosen.add_argument("--local", action="store_true", help="the stack that `make up` started")
@@ -35,7 +43,8 @@ def take_over(parser: argparse.ArgumentParser) -> argparse.Namespace:
     try:
         if given.local:
             _use_the_local_aws()
-        os.environ.update(_environment("billing" if given.local else given.stack))
+        for each in functions:
+            os.environ.update(_environment("billing" if given.local else given.stack, each))
     except NoStack as problem:
         parser.error(str(problem))
     return given
@@ -58,14 +67,14 @@ def _use_the_local_aws() -> None:
     }
 
 
-def _environment(stack: str) -> dict[str, str]:
+def _environment(stack: str, function: str) -> dict[str, str]:
     try:
         resource = boto3.client("cloudformation").describe_stack_resource(
-            StackName=stack, LogicalResourceId=_FUNCTION
+            StackName=stack, LogicalResourceId=function
         )
         name = resource["StackResourceDetail"]["PhysicalResourceId"]
         found: Any = boto3.client("lambda").get_function_configuration(FunctionName=name)
-    except Exception as error:
+    except (BotoCoreError, ClientError) as error:
         raise NoStack(f"The stack {stack} could not be read: {error}") from error
     variables: dict[str, str] = found["Environment"]["Variables"]
     return variables

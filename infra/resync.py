@@ -9,28 +9,27 @@ Prints what differed, and may be run again at any time: a second run finds nothi
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "layers" / "common"))
-
-from infra.deployment import take_over  # noqa: E402
-
-if __name__ == "__main__":
-    _PARSER = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    _CHOSEN = _PARSER.add_mutually_exclusive_group(required=True)
-    _CHOSEN.add_argument("--account")
-    _CHOSEN.add_argument("--all", action="store_true")
-    _GIVEN = take_over(_PARSER)
-
-from billing import runtime  # noqa: E402
-from billing.adapters.dynamodb import checks  # noqa: E402
-from billing.adapters.dynamodb.keys import LEDGER_SHARDS  # noqa: E402
-from billing.usecases.resync import resync  # noqa: E402
+from infra import deployment
 
 
-def main(accounts: Iterable[str]) -> int:
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    chosen = parser.add_mutually_exclusive_group(required=True)
+    chosen.add_argument("--account")
+    chosen.add_argument("--all", action="store_true")
+    given = deployment.take_over(parser, deployment.RENEWALS)
+    from billing.adapters.dynamodb import checks
+
+    return 1 if rebuild(checks.every_account() if given.all else [given.account]) else 0
+
+
+def rebuild(accounts: Iterable[str]) -> int:
     """Return how many accounts could not be rebuilt."""
+    from billing import runtime
+    from billing.usecases.resync import resync
+
     failed = differed = seen = 0
     for account in accounts:
         seen += 1
@@ -45,13 +44,5 @@ def main(accounts: Iterable[str]) -> int:
     return failed
 
 
-def every_account() -> Iterator[str]:
-    for shard in range(LEDGER_SHARDS):
-        last = None
-        while page := checks.page(shard, before=last, limit=100):
-            yield from page
-            last = page[-1]
-
-
 if __name__ == "__main__":
-    sys.exit(1 if main(every_account() if _GIVEN.all else [_GIVEN.account]) else 0)
+    sys.exit(main())

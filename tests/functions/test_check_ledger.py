@@ -113,7 +113,7 @@ def test_an_account_that_cannot_be_checked_is_told_and_keeps_no_other_waiting(
     monkeypatch.setattr(ledger, "newest_first", unreadable)
     assert run() == {"accounts": everyone - 1, "mismatches": 0, "failed": 1}
     assert '"Alert":[1.0]' in capsys.readouterr().out.replace(" ", "")
-    assert command.main() == 1
+    assert command.check() == 1
     assert f"{spent.account} cannot be checked" in capsys.readouterr().out
 
 
@@ -146,8 +146,8 @@ def test_a_run_that_dies_is_continued_close_to_where_it_was(
 def test_the_command_checks_the_whole_table_and_fails_on_a_mismatch(
     spent: Product, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command.main() == 0
+    assert command.check() == 0
     tamper(spent, spent=1)
-    assert command.main() == 1
+    assert command.check() == 1
     assert f"{spent.account} {ANA} spent: 1 kept, 0 by its entries" in capsys.readouterr().out
     tamper(spent, spent=0)

@@ -1,5 +1,7 @@
 """How far the ledger has been checked, and which accounts are to be."""
 
+from collections.abc import Iterator
+
 from billing.adapters.dynamodb import keys, reading
 from billing.adapters.dynamodb.transaction import Transaction
 
@@ -19,6 +21,15 @@ def page(shard: int, *, before: str | None, limit: int) -> list[str]:
         consistent=True,
     )
     return [item["sk"] for item in items]
+
+
+def every_account() -> Iterator[str]:
+    """Yield every account, a shard after the other."""
+    for shard in range(keys.LEDGER_SHARDS):
+        last = None
+        while found := page(shard, before=last, limit=100):
+            yield from found
+            last = found[-1]
 
 
 def load_progress() -> tuple[int, str | None, int]:
