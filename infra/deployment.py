@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ RECONCILE = "ReconcileFunction"
 """It knows the table, Stripe's secret and the queue of its events."""
 PUBLISH_EVENTS = "PublishEventsFunction"
 """It knows the bus."""
+
+
+MOMENT = "a day, 2026-11-01, or a time, 2026-11-01T08:30:00Z; UTC unless it says otherwise"
 
 
 class NoStack(Exception):
@@ -48,6 +52,12 @@ def take_over(parser: argparse.ArgumentParser, *functions: str) -> argparse.Name
     except NoStack as problem:
         parser.error(str(problem))
     return given
+
+
+def moment(text: str) -> datetime:
+    """Read MOMENT. Raises ValueError."""
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _use_the_local_aws() -> None:
