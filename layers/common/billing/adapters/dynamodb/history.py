@@ -4,6 +4,8 @@ The table's stream carries these rows to the bus, so nothing happens untold and 
 that did not happen.
 """
 
+from datetime import datetime
+
 from billing import runtime
 from billing.adapters.dynamodb import keys, reading
 from billing.adapters.dynamodb.items import Item
@@ -45,6 +47,16 @@ def page(
         where={},
     )
     return [(item["sk"], _event(item)) for item in items], more
+
+
+def rows(account: str, since: datetime, before: datetime) -> list[Item]:
+    """Return the rows from `since` to just before `before`, oldest first, as the stream has them.
+
+    Both are whole seconds.
+    """
+    return reading.query_rows(
+        keys.history_partition(account), low=rfc3339(since), high=rfc3339(before)
+    )
 
 
 def _event(item: Item) -> Event:

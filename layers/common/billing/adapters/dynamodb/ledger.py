@@ -106,6 +106,15 @@ def newest_first(
     return map(_entry, _items(account, person, rfc3339(since), high, page))
 
 
+def rows(account: str, since: datetime, before: datetime) -> list[Item]:
+    """Return the rows from `since` to just before `before`, oldest first, as the stream has them.
+
+    The index is eventually consistent: the newest entries may be missing for a moment.
+    """
+    found = _items(account, None, rfc3339(since), rfc3339(before), _PAGE)
+    return list(found)[::-1]
+
+
 def amounts(
     account: str, *, person: str | None = None, since: datetime, before: datetime
 ) -> Iterator[tuple[str, EntryKind, int]]:

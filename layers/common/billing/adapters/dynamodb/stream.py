@@ -27,8 +27,15 @@ class Telling(TypedDict):
 
 
 def telling(image: Any) -> Telling | None:
-    """Of a new row; None for one that tells nothing. Raises KeyError for a malformed one."""
-    row = decode_item(image)
+    """Return the event of a new row as the stream has it; None for a row without one.
+
+    Raises KeyError for a malformed row.
+    """
+    return event_of(decode_item(image))
+
+
+def event_of(row: Item) -> Telling | None:
+    """Return a row's event, or None. Raises KeyError for a malformed row."""
     if "event" in row:
         return Telling(
             id=row["sk"],
