@@ -45,7 +45,7 @@ def event_of(row: Item) -> Telling | None:
             by=row["by"],
             facts=row["facts"],
         )
-    if row["sk"] == "ENTRY":
+    if row["sk"] == "ENTRY" and "refusal" not in row:
         type_, facts = _of_entry(row)
         return Telling(
             id=row["id"],
