@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 
 from billing import runtime
-from billing.adapters.dynamodb import accounts, history, keys
+from billing.adapters.dynamodb import accounts, history, keys, marks
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction
 from billing.adapters.stripe import gateway
 from billing.adapters.stripe import slots as stripe_slots
@@ -234,6 +234,22 @@ def test_an_order_that_died_after_stripe_is_fulfilled_by_the_webhook_and_told_as
     assert (again.status, again.json["purchased"]) == (200, 4)
     assert len(invoices(shop)) == 2
     assert who_changed(shop) == [("user-ana", 3, 4)]
+
+
+def test_an_order_that_is_fulfilled_while_it_is_asked_again_gets_its_answer(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second try has seen that the first one was accepted, and not yet that it is done."""
+    with monkeypatch.context() as patch:
+        patch.setattr(usecase, "_fulfil", dies)
+        assert put(shop, 4, key="one").status == 500
+
+    def fulfilled() -> None:
+        assert shop.catch_up()
+
+    after(marks, "find_command")(monkeypatch, fulfilled)
+    again = put(shop, 4, key="one")
+    assert (again.status, again.json["purchased"]) == (200, 4)
 
 
 def test_a_webhook_that_read_before_the_order_tells_it_as_the_managers_all_the_same(

@@ -61,9 +61,9 @@ def change_slots(order: Order, command: Command, terms: Terms, now: datetime) ->
             return cast(SlotsView, accepted.answer)
         rows = _read(order.account)
         change = rows.slots.change
+        if accepted is not None and (change is None or change.id != command.id):
+            return _outcome(order, command)
         try:
-            if accepted is not None and (change is None or change.id != command.id):
-                raise _overtaken()
             if change is None or (change.unpaid and change.id != command.id):
                 with final(order.account, command, now):
                     _reserve(look(rows, terms), order, command, now)
@@ -76,6 +76,15 @@ def change_slots(order: Order, command: Command, terms: Terms, now: datetime) ->
         except (StaleWrite, AlreadyDone):
             continue
     raise unavailable()
+
+
+def _outcome(order: Order, command: Command) -> SlotsView:
+    """The answer of an order that is gone from SLOTS: it came with the commit that fulfilled it.
+    Raises Conflict `changed_meanwhile` for one that was given up."""
+    accepted = marks.find_command(order.account, command)
+    if accepted is None or accepted.answer is None:
+        raise _overtaken()
+    return cast(SlotsView, accepted.answer)
 
 
 def settle_order(account: str, now: datetime) -> None:
