@@ -9,7 +9,9 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 from unittest.mock import patch
 
-from infra.local.stripe_sandbox import api, description, due, expansion, idempotency, state
+import orjson
+
+from infra.local.stripe_sandbox import api, description, due, expansion, idempotency, state, world
 from infra.local.stripe_sandbox import operations as sandbox_operations
 from infra.local.stripe_sandbox.sandbox import Sandbox
 from infra.local.stripe_sandbox.state import Body, Store
@@ -141,12 +143,14 @@ def on_simulated_time(box: Box) -> Iterator[None]:
 def in_light_dress() -> Iterator[None]:
     """The sandbox without validation. What is validated on the wire is left to the histories that
     go over it."""
-    copying = SimpleNamespace(deepcopy=lambda value: json.loads(json.dumps(value)))
+    copying = SimpleNamespace(deepcopy=lambda value: orjson.loads(orjson.dumps(value)))
+    quickly = SimpleNamespace(dumps=lambda value: orjson.dumps(value).decode(), loads=orjson.loads)
     as_it_is = SimpleNamespace(deepcopy=lambda value: value)
     with (
         patch.object(description, "check_object", _unchecked),
         patch.object(description, "check_response", _unchecked),
         patch.object(World, "emit", _emit),
+        patch.object(world, "json", quickly),
         # Webhooks are what is new, handed over by the history itself.
         patch.object(World, "_listeners", lambda *_: []),
         # An answer is looked at by nobody but who asked, and its world is left with it.

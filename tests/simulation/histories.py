@@ -31,12 +31,14 @@ class Tally:
     """What was seen in a number of histories."""
 
     histories: int = 0
+    with_stripe: int = 0
     injected: Injected = field(default_factory=Counter)
     offered: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
     failed: dict[int, str] = field(default_factory=dict)
 
     def add(self, other: "Tally") -> None:
         self.histories += other.histories
+        self.with_stripe += other.with_stripe
         self.injected += other.injected
         self.offered |= other.offered
         self.failed |= other.failed
@@ -65,9 +67,14 @@ def play_seeds(stage: Theatre, seeds: Iterable[int]) -> Tally:
         except Violation as violation:
             tally.failed[seed] = str(violation)
         tally.histories += 1
+        tally.with_stripe += _asks_stripe(stage)
         tally.injected += stage.cloud.scheduler.injected
         tally.offered |= stage.cloud.scheduler.offered
     return tally
+
+
+def _asks_stripe(stage: Theatre) -> bool:
+    return any(kind.startswith("stripe ") for kind, _ in stage.cloud.scheduler.offered)
 
 
 def replay(seed: int) -> tuple[list[str], Violation | None]:
@@ -129,8 +136,8 @@ def main() -> int:
     began, tally = time.monotonic(), Tally()
     for tally in play_all(given.first, given.seeds, given.jobs):
         rate = tally.histories / (time.monotonic() - began)
-        failed = f"{len(tally.failed)} failed"
-        _say(f"\r{tally.histories:,} of {given.seeds:,} histories, {rate:.0f}/s, {failed} ", end="")
+        rates = f"{tally.with_stripe:,} with Stripe, {rate:.0f}/s, {len(tally.failed)} failed"
+        _say(f"\r{tally.histories:,} of {given.seeds:,} histories, {rates} ", end="")
     _say("")
     for seed, what in sorted(tally.failed.items()):
         _say(f"{what}\n  {command_for(seed)}")

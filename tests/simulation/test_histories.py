@@ -19,6 +19,7 @@ def test_whatever_fails_nothing_is_lost_doubled_or_given_to_the_wrong_account(
     """And each fault struck each kind of call, which the even ones see to, or this says little."""
     tally = play_seeds(stage, half)
     assert tally.histories == 10_000
+    assert tally.with_stripe * 3 >= tally.histories
     told = [f"{what}\n  {command_for(seed)}" for seed, what in tally.failed.items()]
     assert not told, "\n".join(told)
     never = [f"{fault} at {kind}" for kind, fault in tally.never_injected()]
