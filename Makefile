@@ -6,6 +6,7 @@
 # make pages    the page in each of its states, and a year of an account, in a real browser
 # make simulate histories with faults, until SEEDS of them are played (SEEDS=1000000 JOBS=2 FIRST=0)
 # make check    lint, types and templates only
+# make mutants  changes the code and counts what no test notices (MODULES='billing.domain.credits*')
 # make openapi  writes the OpenAPI document anew from the code
 # make tour     makes the README's screenshots anew
 # make token    prints a bearer token (ACCOUNT=acme ROLE=manager EMAIL=ana@acme.test SCOPE=…)
@@ -18,7 +19,7 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 VENV = .venv/bin/python
 
-.PHONY: run up down token test test-dates pages simulate check openapi tour pins
+.PHONY: run up down token test test-dates pages simulate mutants check openapi tour pins
 
 run: environment-local
 	@$(VENV) -m infra.local.stack run
@@ -46,6 +47,9 @@ simulate: environment-dev
 		--seeds $(or $(SEEDS),1000000) --jobs $(or $(JOBS),2) --first $(or $(FIRST),0) \
 		$(if $(SEED),--seed $(SEED))
 
+mutants: environment-mutants
+	@$(VENV) -m tests.mutants $(foreach module,$(MODULES),'$(module)')
+
 check: environment-dev
 	@$(VENV) -m ruff check --quiet .
 	@$(VENV) -m ruff format --quiet --check .
@@ -67,13 +71,15 @@ ALIKE = --no-annotate --constraint infra/local/pins/dev.txt
 # The smaller sets are constrained to the versions of the largest one.
 pins: environment-local
 	@$(PIN) pyproject.toml --group dev --output-file infra/local/pins/dev.txt
+	@$(PIN) pyproject.toml --group mutants $(ALIKE) --output-file infra/local/pins/mutants.txt
 	@$(PIN) pyproject.toml --group local $(ALIKE) --output-file infra/local/pins/local.txt
 	@$(PIN) pyproject.toml $(ALIKE) --output-file layers/common/requirements.txt
 	@$(PIN) --group installer --no-annotate --output-file infra/local/pins/installer.txt
 
-# environment-local: what the stack needs; environment-dev: what tests and checks need more.
-.PHONY: environment-local environment-dev
-environment-local environment-dev: environment-%:
+# environment-local: what the stack needs; -dev: what tests and checks need more; -mutants: and mutmut.
+ENVIRONMENTS = environment-local environment-dev environment-mutants
+.PHONY: $(ENVIRONMENTS)
+$(ENVIRONMENTS): environment-%:
 	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Python 3.11 or newer is needed$(if $(PYTHON),: $(PYTHON) is older or not there)." \
 			"Install it, or say where it is: make $(firstword $(MAKECMDGOALS)) PYTHON=/path/to/python3" >&2; exit 1; }

@@ -28,7 +28,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 PINS = ROOT / "infra" / "local" / "pins"
 RECORD = VENV / "installed.json"
-MEGABYTES = {"local": 250, "dev": 700}
+MEGABYTES = {"local": 250, "dev": 700, "mutants": 750}
 
 Pins = dict[str, list[str]]
 """Versions by package; a package has several where Pythons need different ones."""

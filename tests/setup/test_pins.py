@@ -18,6 +18,7 @@ FILES = {
     "installer": PINS / "installer.txt",
     "local": PINS / "local.txt",
     "dev": PINS / "dev.txt",
+    "mutants": PINS / "mutants.txt",
     "layer": LAYER / "requirements.txt",
 }
 
