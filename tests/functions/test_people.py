@@ -278,3 +278,54 @@ def test_what_a_member_may_use_is_read_by_key_however_large_the_team_is(team: Pr
 
 def test_invitations_never_reach_an_address_that_is_none(team: Product) -> None:
     assert invite(team, "mia@acme.test\nbcc: all").status == 400
+
+
+def test_stripes_receipts_follow_the_manager_to_whom_they_went(subscribed: Product) -> None:
+    renamed: dict[str, str | None] = {"email": "ana.new@acme.test"}
+    assert subscribed.call("GET /billing", claims=renamed).status == 200
+    assert subscribed.customers()[0].email == f"ana@{subscribed.account}.test"
+    assert subscribed.sweep() == {"done": 1, "failed": 0}
+    assert subscribed.customers()[0].email == "ana.new@acme.test"
+    assert subscribed.sweep() == {"done": 0, "failed": 0}
+
+
+def test_a_change_of_receipts_that_stripe_did_not_take_is_tried_again(subscribed: Product) -> None:
+    renamed: dict[str, str | None] = {"email": "ana.new@acme.test"}
+    subscribed.call("GET /billing", claims=renamed)
+    customer = f"/v1/customers/{subscribed.customers()[0].id}"
+    subscribed.order_faults([("POST", customer, "timeout_before")] * 3)
+    assert subscribed.sweep()["failed"] == 1
+    subscribed.advance("PT2H")
+    subscribed.sweep()
+    assert subscribed.customers()[0].email == "ana.new@acme.test"
+
+
+def test_an_address_that_stripe_has_by_another_way_is_changed_back(subscribed: Product) -> None:
+    customer = subscribed.customers()[0].id
+    subscribed.at_stripe.v1.customers.update(customer, {"email": "late@acme.test"})
+    subscribed.catch_up()
+    subscribed.sweep()
+    assert subscribed.customers()[0].email == f"ana@{subscribed.account}.test"
+
+
+@pytest.mark.parametrize("gone", ["taken off", "demoted"])
+def test_receipts_of_who_manages_no_more_go_to_another_manager(team: Product, gone: str) -> None:
+    who = bea(team)
+    if gone == "taken off":
+        assert team.call("DELETE /members/{id}", path={"id": ANA}, claims=who).status == 204
+    else:
+        team.call("GET /credits", claims={"sub": ANA, "role": "member"})
+    account = accounts.load(team.account).account
+    assert account is not None
+    assert account.email == who["email"]
+
+
+def test_receipts_stay_where_they_went_until_a_manager_comes(team: Product) -> None:
+    team.call("GET /credits", claims={"sub": ANA, "role": "member"})
+    account = accounts.load(team.account).account
+    assert account is not None
+    assert account.email == f"ana@{team.account}.test"
+    who = bea(team)
+    account = accounts.load(team.account).account
+    assert account is not None
+    assert account.email == who["email"]

@@ -17,9 +17,10 @@ def well_formed_id(text: str) -> bool:
 class Account:
     """`customer` is Stripe's id, None until the first Checkout.
 
-    `email` is its first manager's, where Stripe's receipts go. `customer_requested_at` is when the
-    first try to make the customer began; `customer_generation` counts those deleted at Stripe and
-    the keys that Stripe spent on a failure.
+    `email` is a manager's, where receipts go. `customer_email` is the address with which Stripe was
+    asked to make the customer, or the one that it has, as far as is known. `customer_requested_at`
+    is when the first try to make the customer began; `customer_generation` counts those deleted at
+    Stripe and the keys that Stripe spent on a failure.
     """
 
     id: str
@@ -28,6 +29,12 @@ class Account:
     customer: str | None = None
     customer_generation: int = 0
     customer_requested_at: datetime | None = None
+    customer_email: str = ""
+
+    @property
+    def email_is_behind(self) -> bool:
+        """Whether Stripe's receipts go to another address than `email`."""
+        return self.customer is not None and self.customer_email != self.email
 
 
 class Role(StrEnum):

@@ -84,6 +84,25 @@ def arrived(team: Team, claims: Claims) -> Change | None:
     return _with_address(team, wanted)
 
 
+def receipts_to(email: str, before: Iterable[Member], after: Iterable[Member]) -> str:
+    """Return where an account's mail goes that went to `email`, once its people are as in `after`.
+
+    It follows the active manager whose address it was; once they manage no more, or it was
+    nobody's, another active manager gets it. Without one it stays.
+    """
+    owner = next((each.id for each in before if _manages(each) and each.email == email), "")
+    managers = {each.id: each.email for each in after if _manages(each) and each.email}
+    if owner in managers:
+        return managers[owner]
+    if email in managers.values():
+        return email
+    return next(iter(managers.values()), email)
+
+
+def _manages(member: Member) -> bool:
+    return member.role is Role.MANAGER and member.status is MemberStatus.ACTIVE
+
+
 def accepted(team: Team, claims: Claims, now: datetime) -> Change | None:
     """Let the bearer in by their invitation; None if they are in already.
 

@@ -1,9 +1,9 @@
 """An account begins with the first call of one of its managers; its people are let in here."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from billing.adapters.dynamodb import accounts, keys
+from billing.adapters.dynamodb import accounts
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.transaction import Transaction, unavailable
 from billing.domain import people
@@ -57,8 +57,8 @@ def _begins(rows: AccountRows, claims: Claims) -> bool:
 def _take_over(account: str, claims: Claims, now: datetime) -> None:
     def decide(team: Team, rows: AccountRows, write: Transaction) -> Change | None:
         change = people.arrived(team, claims)
-        if claims.role is Role.MANAGER:
-            _put_account(write, rows, claims, now)
+        if claims.role is Role.MANAGER and rows.account is None:
+            _begin(write, account, claims, now)
         if change is None and _begins(rows, claims):
             present = people.person_of(team, claims.subject)
             assert present is not None
@@ -68,28 +68,10 @@ def _take_over(account: str, claims: Claims, now: datetime) -> None:
     committed(account, claims.subject, now, decide, of_one=True)
 
 
-def _put_account(write: Transaction, rows: AccountRows, claims: Claims, now: datetime) -> None:
-    """Begin the account, or let its mail follow the manager to whose address it went."""
-    account = rows.account
-    if account is None:
-        begun = Account(id=rows.id, email=claims.email, created_at=now)
-        accounts.put_account(write, begun, version=0)
-        accounts.list_ledger(write, rows.id)
-    elif claims.email and account.email in _addresses(rows, claims) and not _is_asked_for(account):
-        version = rows.version_of(keys.account_key(rows.id))
-        accounts.put_account(write, replace(account, email=claims.email), version=version)
-
-
-def _addresses(rows: AccountRows, claims: Claims) -> set[str]:
-    """Where the account's mail went if it went to this person, or to nobody."""
-    before = people.person_of(rows.team, claims.subject)
-    return {"", before.email if before is not None else ""} - {claims.email}
-
-
-def _is_asked_for(account: Account) -> bool:
-    """A customer may have been made at Stripe without our hearing of it. Asked again with another
-    address, Stripe would make a second one."""
-    return account.customer is None and account.customer_requested_at is not None
+def _begin(write: Transaction, account: str, claims: Claims, now: datetime) -> None:
+    begun = Account(id=account, email=claims.email, created_at=now)
+    accounts.put_account(write, begun, version=0)
+    accounts.list_ledger(write, account)
 
 
 def require_access(rows: AccountRows, grace: timedelta, now: datetime) -> None:

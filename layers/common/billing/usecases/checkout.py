@@ -137,7 +137,8 @@ def _note_customer_request(write: Transaction, rows: AccountRows, now: datetime)
     assert account is not None
     if account.customer is None and account.customer_requested_at is None:
         version = rows.version_of(keys.account_key(rows.id))
-        accounts.put_account(write, replace(account, customer_requested_at=now), version=version)
+        asked = replace(account, customer_requested_at=now, customer_email=account.email)
+        accounts.put_account(write, asked, version=version)
 
 
 def _open(account: str, name: str, command: Command, choice: Choice, now: datetime) -> LinkView:

@@ -114,6 +114,19 @@ def refresh_subscriptions(event: StripeEvent, account: str, write: Transaction) 
         _replace_snapshot(rows, gateway.subscription(present.id), write)
 
 
+def record_customer(event: StripeEvent, account: str, write: Transaction) -> None:
+    """The card, and the address of receipts: one that isn't the account's is due to be changed."""
+    rows = accounts.load(account)
+    present = rows.account
+    refresh_subscriptions(event, account, write)
+    if present is None or present.customer != event.customer:
+        return
+    email = gateway.customer_email(event.customer)
+    if email is not None and email != present.customer_email:
+        version = rows.version_of(keys.account_key(account))
+        accounts.put_account(write, replace(present, customer_email=email), version=version)
+
+
 def record_invoice(event: StripeEvent, account: str, write: Transaction) -> None:
     """The event's time of creation, which never changes, names the row to read before fetching."""
     row_id = f"{event.object_created:010d}-{event.object_id}"

@@ -117,6 +117,7 @@ def committed(
                 who = SCHEDULE if member.status is MemberStatus.EXPIRED else by
                 event = Event(type=told[0], at=now, by=who, reason=reason, facts=told[1])
                 history.append(write, account, event)
+        _put_receipts(write, rows, change)
         if of_one and change.slots == slots:
             write.unchanged(keys.slots_key(account), version=version)
         else:
@@ -128,6 +129,20 @@ def committed(
             continue
         return change
     raise unavailable()
+
+
+def _put_receipts(write: Transaction, rows: AccountRows, change: Change) -> None:
+    """Managers who come, go or change write ACCOUNT, too: so any two of them meet there, and its
+    mail goes to one who manages."""
+    account = rows.account
+    known = [rows.members.get(each.id) for each in change.written]
+    managers = [each for each in (*known, *change.written) if each and each.role is Role.MANAGER]
+    if account is None or not managers:
+        return
+    after = {**rows.members, **{each.id: each for each in change.written}}
+    email = people.receipts_to(account.email, rows.members.values(), after.values())
+    version = rows.version_of(keys.account_key(rows.id))
+    accounts.put_account(write, replace(account, email=email), version=version)
 
 
 def _put_member(write: Transaction, rows: AccountRows, member: Member) -> None:

@@ -1,14 +1,16 @@
 """What time does to an account: reminders, renewals nobody told of, the end of access."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from billing.adapters.dynamodb import accounts, history
+from billing.adapters.dynamodb import accounts, history, keys
 from billing.adapters.dynamodb.accounts import AccountRows
 from billing.adapters.dynamodb.transaction import StaleWrite, Transaction, unavailable
 from billing.adapters.stripe import endings, gateway
 from billing.domain.agenda import Act, Due, agenda, due
 from billing.domain.catalog import Kind
 from billing.domain.charges import due_next
+from billing.domain.errors import NotFound
 from billing.domain.events import SCHEDULE, STRIPE, Event, Fact
 from billing.domain.members import lapsed
 from billing.domain.subscription import OVERDUE, Subscription
@@ -32,6 +34,33 @@ def do_what_is_due(account: str, terms: Terms, now: datetime) -> None:
         if moment <= now:
             _advance(account, kind, terms.grace, now)
     _see_to_wallets(rows, terms, now)
+    if rows.account is not None and rows.account.email_is_behind:
+        _follow_receipts(account)
+
+
+def _follow_receipts(account: str) -> None:
+    """The customer's address at Stripe becomes the account's. Where an earlier call to Stripe comes
+    late, `customer.updated` tells of it, and this is due again."""
+    for _ in range(_TRIES):
+        rows = accounts.load(account)
+        present = rows.account
+        if present is None or present.customer is None or not present.email_is_behind:
+            return
+        try:
+            gateway.set_customer_email(present.customer, present.email)
+        except NotFound:
+            # Deleted just now: `customer.deleted` unlinks it.
+            return
+        write = Transaction()
+        version = rows.version_of(keys.account_key(account))
+        followed = replace(present, customer_email=present.email)
+        accounts.put_account(write, followed, version=version)
+        try:
+            write.commit()
+        except StaleWrite:
+            continue
+        return
+    raise unavailable()
 
 
 def _see_to_wallets(rows: AccountRows, terms: Terms, now: datetime) -> None:

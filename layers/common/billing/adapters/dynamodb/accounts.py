@@ -123,6 +123,9 @@ def put_account(write: Transaction, account: Account, *, version: int) -> None:
         "customer": account.customer,
         "customer_generation": account.customer_generation,
         "customer_requested_at": _optional(account.customer_requested_at),
+        "customer_email": account.customer_email,
+        # Any moment that is past: Stripe's address is to be changed now.
+        **keys.in_due_index(account.id, account.created_at if account.email_is_behind else None),
     }
     write.replace(row, version=version)
 
@@ -283,6 +286,8 @@ def _account(item: Item) -> Account:
         customer=item["customer"],
         customer_generation=item["customer_generation"],
         customer_requested_at=_moment(item["customer_requested_at"]),
+        # An earlier version never changed the address at Stripe.
+        customer_email=str(item.get("customer_email", item["email"])),
     )
 
 

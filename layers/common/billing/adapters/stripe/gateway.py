@@ -45,7 +45,7 @@ def create_customer(account: Account) -> str:
     """The account's customer; asked again within a day, the same one. Raises KeySpent."""
     with our_errors():
         customer = client().v1.customers.create(
-            {"email": account.email, "metadata": {"account_id": account.id}},
+            {"email": account.customer_email, "metadata": {"account_id": account.id}},
             {"idempotency_key": f"customer-{account.id}-{account.customer_generation}"},
         )
     return customer.id
@@ -56,7 +56,7 @@ def find_customer(account: Account, asked_at: datetime) -> str | None:
     since = int((asked_at - timedelta(hours=1)).timestamp())
     with our_errors():
         found = client().v1.customers.list(
-            {"email": account.email, "created": {"gte": since}, "limit": 100}
+            {"email": account.customer_email, "created": {"gte": since}, "limit": 100}
         )
         for customer in found.auto_paging_iter():
             if noted(customer, "account_id") == account.id:
@@ -211,6 +211,20 @@ def account_named_by(customer: str) -> str:
     with our_errors():
         found = client().v1.customers.retrieve(customer)
     return "" if getattr(found, "deleted", False) else noted(found, "account_id")
+
+
+def customer_email(customer: str) -> str | None:
+    """Where Stripe sends the customer's receipts, empty if nowhere; None for a deleted customer."""
+    with our_errors():
+        found = client().v1.customers.retrieve(customer)
+    return None if getattr(found, "deleted", False) else found.email or ""
+
+
+def set_customer_email(customer: str, email: str) -> None:
+    """Send the customer's receipts to `email` from now on. It may be repeated, so it has no key of
+    ours. Raises NotFound. (Stripe: api/customers/update, field email)"""
+    with our_errors():
+        client().v1.customers.update(customer, {"email": email})
 
 
 def customer_deleted(customer: str) -> bool:
