@@ -26,7 +26,7 @@ from billing.domain.credits import Cause, Entry, Hold, Movement, Wallet
 from billing.domain.top_ups import Hindrance, TopUp
 from billing.usecases import checkout as opening
 from billing.usecases import credits as sending
-from billing.usecases import fulfilment, overview
+from billing.usecases import fulfilment, overview, snapshots
 from billing.usecases import members as membership
 from billing.usecases import purchases as buying_back
 from billing.usecases import subscription as subscribing
@@ -97,6 +97,14 @@ def _unconditional(*sort_keys: str, pk: str = "") -> Callable[[], Any]:
 
 def _without(place: Any, name: str) -> Callable[[], Any]:
     return _patched(place, name, lambda _: _nothing)
+
+
+def _one_more(whole: Any) -> Any:
+    def view(*given: Any) -> Any:
+        shown = whole(*given)
+        return {**shown, "purchased": shown["purchased"] + 1}
+
+    return view
 
 
 def _same(made: Any) -> Callable[[Any], Any]:
@@ -613,6 +621,7 @@ BUGS = (
         _without(endings, "lower_quantity"),
         (("slots 1", "cancel, keeping slots"),),
     ),
+    Bug("an answer says what is not so", "slots", _patched(snapshots, "show_slots", _one_more)),
     Bug(
         "the first answer is not kept",
         "life",

@@ -1,8 +1,9 @@
 """What is done in a history: a request as the page sends it, or an act at Stripe."""
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from billing import runtime as rt
 from billing.adapters.dynamodb import accounts, keys, ledger
@@ -46,36 +47,49 @@ class Acknowledged:
 
 @dataclass
 class People:
-    """Those who act on an account. `pages` are the Checkouts that were handed out to them."""
+    """Those who act on an account. `pages` are the Checkouts that were handed out to them.
+
+    `by` is the manager who acts; `domain` is of everybody's address. `hears` is told of each
+    answer, and how many rows had been written when it was asked for.
+    """
 
     cloud: Cloud
     account: str
+    by: str = "ana"
+    domain: str = ""
     done: list[Done] = field(default_factory=list)
     pages: list[str] = field(default_factory=list)
     acknowledged: list[Acknowledged] = field(default_factory=list)
-    keys: int = 0
-    moment: int = 0
+    hears: "Callable[[People, Done, int], None]" = lambda *_: None
+    counted: Counter[str] = field(default_factory=Counter)
+
+    def beside(self, manager: str) -> Self:
+        """The same people, where another manager acts."""
+        return replace(self, by=manager)
 
     def manager(self) -> dict[str, Any]:
-        return {
-            "sub": f"ana-{self.account}",
-            "email": f"ana@{self.account}.test",
-            "email_verified": "true",
-            "name": "Ana",
-            "account_id": self.account,
-            "role": "manager",
-        }
+        if self.by != "ana":
+            return self.member(self.by) | {"role": "manager"}
+        return self._person("ana", f"ana-{self.account}", "manager")
 
     def member(self, name: str) -> dict[str, Any]:
-        return self.manager() | {
-            "sub": f"user-{name}-{self.account}",
-            "email": f"{name}@{self.account}.test",
+        return self._person(name, f"user-{name}-{self.account}", "member")
+
+    def _person(self, name: str, subject: str, role: str) -> dict[str, Any]:
+        return {
+            "sub": subject,
+            "email": self.email(name),
+            "email_verified": "true",
             "name": name.title(),
-            "role": "member",
+            "account_id": self.account,
+            "role": role,
         }
 
+    def email(self, name: str) -> str:
+        return f"{name}@{self.domain or self.account}.test"
+
     def id_of(self, name: str) -> str:
-        return member_id(self.account, f"{name}@{self.account}.test")
+        return member_id(self.account, self.email(name))
 
     def paid_packages(self) -> list[str]:
         """The payments of packages, the oldest first."""
@@ -88,8 +102,8 @@ class People:
         ]
 
     def key(self) -> str:
-        self.keys += 1
-        return f"{self.account}-key-{self.keys}"
+        self.counted["keys"] += 1
+        return f"{self.account}-key-{self.counted['keys']}"
 
     def ask(
         self, command: str, route: str, body: Any = None, *, keyed: bool, **more: Any
@@ -100,16 +114,17 @@ class People:
         def send() -> Answer:
             return self.cloud.call(route, claims, body, key=key, **more)
 
-        began = self._next_moment()
+        began, since = self._next_moment(), len(self.cloud.store.log)
         answer = send()
         ended = self._next_moment()
         self.done.append(Done(command, self.account, answer, send, keyed, began, ended))
+        self.hears(self, self.done[-1], since)
         return answer
 
     def _next_moment(self) -> int:
         """Counts what begins and ends, so that it can be said what came first."""
-        self.moment += 1
-        return self.moment
+        self.counted["moments"] += 1
+        return self.counted["moments"]
 
 
 Command = Callable[[People], Any]
@@ -143,7 +158,7 @@ def _paid(cloud: Cloud, session: str, card: str) -> Callable[[], None]:
 
 def invite(name: str) -> Command:
     def command(people: People) -> None:
-        email = f"{name}@{people.account}.test"
+        email = people.email(name)
         people.ask(f"invite {name}", "POST /members", {"email": email}, keyed=False)
 
     return command
@@ -171,7 +186,7 @@ def sign_in(name: str, role: str, *, email: str = "", subject: str = "") -> Comm
 def _changed(people: People, email: str, subject: str) -> dict[str, str]:
     claims = {}
     if email:
-        claims["email"] = f"{email}@{people.account}.test"
+        claims["email"] = people.email(email)
     if subject:
         claims["sub"] = f"user-{subject}-{people.account}"
     return claims

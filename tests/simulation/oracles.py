@@ -5,7 +5,7 @@ a rule that is wrong there must not be wrong here in the same way.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -250,8 +250,11 @@ class AtStripe:
         )
 
 
-def at_rest(cloud: Cloud, people: People, beginning: Beginning) -> None:
-    """Nothing is under way any more, and no more faults come."""
+def at_rest(
+    cloud: Cloud, people: People, beginning: Beginning, acting: Collection[str] = ()
+) -> None:
+    """Nothing is under way any more, and no more faults come. `acting` are all accounts of which
+    somebody does something in this history."""
     hold("nothing is left in a dead-letter queue", not cloud.dead_letters)
     account = people.account
     there = (
@@ -268,7 +271,7 @@ def at_rest(cloud: Cloud, people: People, beginning: Beginning) -> None:
     if cloud.box.changed:
         access_is_what_stripe_says(cloud, people, there.subscriptions)
         packages_are_what_was_paid(cloud, account)
-    nothing_is_anybody_elses(cloud, account, beginning)
+    nothing_is_anybody_elses(cloud, {account, *acting}, beginning)
     acknowledged(cloud, people, there.subscriptions)
     _movements(cloud, people, beginning)
     _settings(cloud, people, beginning)
@@ -318,10 +321,10 @@ def _unchanged(cloud: Cloud, account: str, beginning: Beginning) -> AtStripe:
     return _BEGINNINGS[account, beginning.name]
 
 
-def nothing_is_anybody_elses(cloud: Cloud, account: str, beginning: Beginning) -> None:
-    """What one account does leaves the others' rows alone; time and Stripe do not."""
+def nothing_is_anybody_elses(cloud: Cloud, acting: set[str], beginning: Beginning) -> None:
+    """What some accounts do leaves the others' rows alone; time and Stripe do not."""
     for pk in cloud.store.touched_since(beginning.store):
-        if not pk.startswith("ACCOUNT#") or pk.split("#")[1] == account:
+        if not pk.startswith("ACCOUNT#") or pk.split("#")[1] in acting:
             continue
         for sk, row in beginning.store.partition(pk).items():
             if not sk.startswith("SUBSCRIPTION#"):
@@ -474,7 +477,11 @@ def _movements(cloud: Cloud, people: People, beginning: Beginning) -> None:
         for sk, row in cloud.store.partition(pk, entries.LEDGER).items()
         if sk not in beginning.store.partition(pk, entries.LEDGER) and entries.is_entry(row)
     ]
-    asked_for = [each for each in new if each["kind"] != "grant" and each["by"] != STRIPE]
+    asked_for = [
+        each
+        for each in new
+        if each["kind"] != "grant" and each["by"] != STRIPE and each["account"] == people.account
+    ]
     there = sorted(each["id"] for each in asked_for)
     hold(
         "what was acknowledged is in the ledger once", acknowledged == there, (acknowledged, there)

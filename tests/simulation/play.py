@@ -1,6 +1,6 @@
 """Histories: where they begin, what is done in them, and what must hold at their end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,12 +12,14 @@ from billing.domain.catalog import load_catalog
 from billing.usecases import credits
 from infra.stripe_setup import apply_catalog
 from tests.functions.product import VISA
+from tests.simulation.answers import true_when_said
 from tests.simulation.cancelled import only_what_was_named_is_billed
 from tests.simulation.choices import Aim, Scripted, Seeded
 from tests.simulation.cloud import Beginning, Cloud, plugged_in
 from tests.simulation.commands import (
     ACCOUNTS,
     ACME,
+    BETA,
     CAPS,
     COMMANDS,
     DAY,
@@ -40,10 +42,17 @@ from tests.simulation.topped_up import Reversals, top_ups_are_what_was_chosen
 
 @dataclass(frozen=True)
 class Plan:
-    """What several people do at once, each one thing after the other."""
+    """What several people do at once, each one thing after the other.
+
+    `managers` say who acts in each script, Ana unless told. In `others` people of a second account
+    act, whose addresses are of `others_domain`.
+    """
 
     beginning: str
     scripts: tuple[tuple[str, ...], ...]
+    managers: tuple[str, ...] = ()
+    others: tuple[tuple[str, ...], ...] = ()
+    others_domain: str = BETA
 
 
 _JOIN = ("invite", "accept")
@@ -149,7 +158,28 @@ def plan(random: Random, profile: str = "") -> Plan:
         scripts.append(tuple(random.choices(("bus", "renewals"), k=2)))
     if beginning == "new":
         scripts[0] = ("check out monthly", "pay", *scripts[0])
-    return Plan(beginning, tuple(scripts))
+    managers = tuple(_manager(random, commands) for _ in scripts)
+    others = _others(random, beginning) if commands in _BESIDE_OTHERS else ()
+    domain = random.choice(ACCOUNTS)
+    return Plan(beginning, tuple(scripts), managers, others, domain)
+
+
+_BY_TWO_MANAGERS = (_TEAM, _SLOTS, _LIFE, _MONEY, _ENDING)
+_BESIDE_OTHERS = (_CREDITS, _HOLDS, _TEAM, _PACKAGES, _SLOTS, _LIFE, _MONEY)
+
+
+def _manager(random: Random, commands: tuple[str, ...]) -> str:
+    return "bea" if commands in _BY_TWO_MANAGERS and random.random() < 0.25 else "ana"
+
+
+def _others(random: Random, beginning: str) -> tuple[tuple[str, ...], ...]:
+    """In a quarter of the histories; the same as the first ones do, and at the same time."""
+    if random.random() > 0.25:
+        return ()
+    if beginning == "new":
+        return (("check out monthly", "pay", *random.choices(_MONEY)),)
+    mine = random.choices((_TEAM, _CREDITS, _SLOTS, _LIFE), weights=(6, 6, 1, 1))[0]
+    return tuple((each,) for each in random.choices(mine, k=2))
 
 
 @dataclass(frozen=True)
@@ -231,7 +261,8 @@ class Theatre:
         cloud = self.cloud
         beginning = self.beginnings[plan.beginning]
         cloud.begin(choices, beginning, told)
-        people = People(cloud, ACCOUNTS[0])
+        people = People(cloud, ACME, hears=true_when_said)
+        others = People(cloud, BETA, domain=plan.others_domain, hears=true_when_said)
         cloud.watchers.append(
             Watcher(
                 cloud,
@@ -240,17 +271,25 @@ class Theatre:
                 Reversals().look_at,
             )
         )
-        cloud.play([partial(_perform, people, script) for script in plan.scripts])
+        managers = plan.managers or ("ana",) * len(plan.scripts)
+        acts: list[Callable[[], Any]] = [
+            partial(_perform, people.beside(manager), script)
+            for manager, script in zip(managers, plan.scripts, strict=True)
+        ]
+        cloud.play([*acts, *(partial(_perform, others, script) for script in plan.others)])
         choices.quiet = True
         if cloud.lost or choices.random.random() < 0.05:
             cloud.play([cloud.reconcile])
         if TOP_UPS & {command for script in plan.scripts for command in script}:
             hold("what is due gets done", any(not cloud.sweep_again() for _ in range(_SWEEPS)))
             top_ups_are_what_was_chosen(cloud, people)
-        at_rest(cloud, people, beginning)
+        teams = [people, others] if plan.others else [people]
+        for each in teams:
+            at_rest(cloud, each, beginning, [team.account for team in teams])
         if choices.random.random() < _LOGS_READ:
             logs_follow(cloud, people)
-        only_what_was_named_is_billed(cloud, people)
+        for each in teams:
+            only_what_was_named_is_billed(cloud, each)
 
     def _build(self) -> None:
         cloud = self.cloud
@@ -284,7 +323,8 @@ class Theatre:
 
     def _stock(self, acme: People) -> None:
         """Mia has credits, of which some are held, and the month is about to end."""
-        cloud, acme.keys = self.cloud, _NOT_AGAIN
+        cloud = self.cloud
+        acme.counted["keys"] = _NOT_AGAIN
         cloud.play([lambda: cloud.pass_time(_MONTHS_END - cloud.clock())])
         cloud.play([partial(grant(20), acme)])
         cloud.play([partial(_perform, acme, ("send 20 mia", "hold 6 mia", "limit mia 15"))])

@@ -18,7 +18,8 @@ CRASH_BEFORE = "crash before"
 CRASH_AFTER = "crash after"
 GIVEN_UP = "client gives up"
 ENDINGS = (CRASH_BEFORE, CRASH_AFTER, GIVEN_UP)
-"""What may happen to an invocation at any call of its."""
+"""What may happen to an invocation at any call of its. A time limit that runs out is a crash:
+nothing more is done, and who asked asks again. One who gives up asks again beside it."""
 
 
 class Killed(BaseException):
