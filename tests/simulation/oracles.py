@@ -420,6 +420,14 @@ def customers_are_theirs(
         hold("the customer is the account's", customer in mine, customer)
         link = cloud.store.row(f"CUSTOMER#{customer}", "CUSTOMER")
         hold("the customer is linked back", link is not None and link["account"]["S"] == account)
+        _receipts_follow(rows["ACCOUNT"], next(each for each in there if each["id"] == customer))
+
+
+def _receipts_follow(row: Any, customer: Body) -> None:
+    """The sweep changes the address at Stripe, if it has come by yet."""
+    known = row["customer_email"]
+    hold("where receipts go is on record", known == customer["email"], f"{known}, {customer}")
+    hold("receipts follow the manager", known == row["email"] or "due_at" in row, row)
 
 
 def acknowledged(cloud: Cloud, people: People, there: list[Body]) -> None:
