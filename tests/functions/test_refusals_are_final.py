@@ -180,3 +180,16 @@ def test_a_try_that_was_accepted_meanwhile_is_not_refused(
     late = put(shop, 5, key="one")
     assert [late.code, accepted[0].status] == ["busy", 200]
     assert put(shop, 5, key="one").json == accepted[0].json
+
+
+def test_a_command_that_was_cut_off_and_then_refused_stays_refused(shop: Product) -> None:
+    def ask() -> Answer:
+        return shop.command("PUT /subscription/cycle", {"cycle": "annual"}, key="one")
+
+    shop.order_faults([("POST", "/v1/subscription_schedules", "timeout_before")] * 3)
+    assert ask().status == 503
+    shop.advance("PT1M")
+    cancel(shop)
+    assert refused(ask()) == "subscription_ending"
+    resume(shop)
+    assert refused(ask()) == "subscription_ending"

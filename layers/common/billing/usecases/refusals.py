@@ -12,7 +12,7 @@ from math import ceil
 from billing.adapters.dynamodb import marks
 from billing.adapters.dynamodb.marks import AlreadyDone, Command
 from billing.adapters.dynamodb.transaction import Transaction, unavailable
-from billing.domain.errors import Conflict, NotFound, RuleRefused
+from billing.domain.errors import Conflict, NotFound, Refusal, RuleRefused
 
 ANSWERED_WITHIN = timedelta(seconds=40)
 """A request has ended by then, whatever became of it: the gateway waits 30 seconds."""
@@ -33,6 +33,7 @@ def final(account: str, command: Command, now: datetime) -> Iterator[None]:
             write.commit()
         except AlreadyDone:
             _require_at_rest(account, command, now)
+            _refuse_accepted(account, command, refusal)
         raise
 
 
@@ -42,12 +43,16 @@ def final_once_accepted(account: str, command: Command) -> Iterator[None]:
     try:
         yield
     except (NotFound, Conflict, RuleRefused) as refusal:
-        write = Transaction()
-        marks.refuse_accepted(write, account, command, refusal)
-        # Otherwise another try was answered, and this one's client gets that the next time.
-        with suppress(AlreadyDone):
-            write.commit()
+        _refuse_accepted(account, command, refusal)
         raise
+
+
+def _refuse_accepted(account: str, command: Command, refusal: Refusal) -> None:
+    write = Transaction()
+    marks.refuse_accepted(write, account, command, refusal)
+    # Otherwise another try was answered, and this one's client gets that the next time.
+    with suppress(AlreadyDone):
+        write.commit()
 
 
 def _require_at_rest(account: str, command: Command, now: datetime) -> None:
